@@ -1,0 +1,70 @@
+/*
+ * target: where entries are restored to.  Never writes outside its root, whatever
+ * the repository says: every component is walked with O_NOFOLLOW / openat2
+ * RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS.
+ */
+#ifndef ZSTORE_TARGET_H
+#define ZSTORE_TARGET_H
+
+#include "zstore/base.h"
+#include "zstore/format.h"
+
+/* --------------------------------------------------- in order: tar, or any stream */
+
+struct zs_target; /* takes entries one after the other, in path order */
+struct zs_target_ops {
+	/* content follows for files with size > 0: write/hole until exactly e->size bytes, then end. */
+	int (*begin)(struct zs_target *, struct zs_span path, const struct zs_entry *e, struct zs_err *);
+	int (*write)(struct zs_target *, struct zs_span bytes, struct zs_err *);
+	int (*hole)(struct zs_target *, uint64_t bytes, struct zs_err *);
+	int (*end)(struct zs_target *, struct zs_err *);
+	int (*finish)(struct zs_target *, struct zs_err *); /* all entries done */
+	void (*free)(struct zs_target *);
+};
+struct zs_target { const struct zs_target_ops *ops; };
+/* A pax tar on a descriptor (libarchive): long names, xattrs, ACLs, ns times, hard links (second names of one file),
+ * holes as zeros. */
+int zs_target_tar_new(int fd, struct zs_target **out, struct zs_err *err) ZS_MUST_USE;
+/* Contents only, one after the other (extract --stdout). */
+int zs_target_stdout_new(int fd, struct zs_target **out, struct zs_err *err) ZS_MUST_USE;
+
+/* ------------------------------------------------- a directory: in any order */
+
+struct zs_files; /* thread safe but for dir_*; errors are ZS_TARGET and name the path */
+enum zs_overwrite { ZS_OVERWRITE_ALWAYS, ZS_OVERWRITE_NEVER, ZS_OVERWRITE_NEWER, ZS_OVERWRITE_IF_DIFFERENT };
+struct zs_files_target_settings {
+	enum zs_overwrite overwrite;
+	int numeric_owner;   /* ids as stored; else names are looked up first */
+	/* Metadata that could not be set (no permission ...): named, goes on. */
+	void (*problem)(void *ctx, struct zs_span path, const struct zs_err *err);
+	void *ctx;
+};
+/* root is created if need be (parents too). */
+int zs_files_new(const char *root, const struct zs_files_target_settings *s, struct zs_files **out, struct zs_err *err) ZS_MUST_USE;
+void zs_files_free(struct zs_files *f);
+/*
+ * Make a file of that size, empty (a hole), mode 0600, ready to be filled; an existing thing of another type in the way
+ * is replaced if overwriting is allowed (a symlink is removed, never followed).
+ * 1 made, 0 left alone (overwrite rule says so: NEVER and it exists, NEWER and it is not older, IF_DIFFERENT and size and
+ * mtime are equal), -1.
+ */
+int zs_files_create(struct zs_files *f, struct zs_span path, const struct zs_entry *e, struct zs_err *err) ZS_MUST_USE;
+/* A whole small file at once, with its metadata: as create, write, finish. */
+int zs_files_create_whole(struct zs_files *f, struct zs_span path, const struct zs_entry *e, struct zs_span content, struct zs_err *err) ZS_MUST_USE;
+/* An open descriptor for reading and writing of a file that create made; the caller closes it. */
+int zs_files_open(struct zs_files *f, struct zs_span path, int *out_fd, struct zs_err *err) ZS_MUST_USE;
+/* Read the file back and compare size and sum (ZS_CORRUPT: reassembly went wrong), then owner, xattrs, mode, times. */
+int zs_files_finish(struct zs_files *f, struct zs_span path, const struct zs_entry *e, struct zs_err *err) ZS_MUST_USE;
+/* Remove a file whose restoring failed, so that nothing half made is left under its name. */
+void zs_files_remove(struct zs_files *f, struct zs_span path);
+/* Everything that is neither FILE nor DIR, with its metadata.  1 made, 0 left alone, -1. */
+int zs_files_special(struct zs_files *f, struct zs_span path, const struct zs_entry *e, struct zs_err *err) ZS_MUST_USE;
+/* path becomes another name of existing.  1, 0, -1. */
+int zs_files_link(struct zs_files *f, struct zs_span existing, struct zs_span path, struct zs_err *err) ZS_MUST_USE;
+/* Directories: made at once (mode 0700 so that we can write), their metadata at the end, deepest first. */
+int zs_files_mkdir(struct zs_files *f, struct zs_span path, struct zs_err *err) ZS_MUST_USE; /* parents too */
+int zs_files_dir_finish(struct zs_files *f, struct zs_span path, const struct zs_entry *e, struct zs_err *err) ZS_MUST_USE;
+/* One syncfs at the end. */
+int zs_files_sync(struct zs_files *f, struct zs_err *err) ZS_MUST_USE;
+
+#endif
