@@ -16,6 +16,9 @@
 
 /* ------------------------------------------------------------------ errors */
 
+/* The top meson.build passes -DZS_VERSION="..."; here the word is a cause.  Harmless once that macro has another name. */
+#undef ZS_VERSION
+
 /* What a caller can act on.  The number is not stored anywhere. */
 enum zs_cause {
 	ZS_OK = 0,
@@ -142,7 +145,7 @@ struct zs_span zs_path_dir(struct zs_span path);  /* all but the last, "" if non
 /*
  * Turn what a user typed into a path of a snapshot, appended to *out: leading '/'
  * and "./" dropped, "//" and "/./" folded, ".." resolved lexically and dropped
- * at the top.  "/" and "." give the empty path.  0, or -1: ZS_LIMIT, ZS_NOMEM.
+ * at the top.  "/" and "." give the empty path.  0, or -1: ZS_LIMIT, ZS_NOMEM, ZS_USAGE (a NUL byte); *out as before.
  */
 int zs_path_clean(struct zs_span typed, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 
