@@ -22,8 +22,11 @@ struct zs_store_settings {
 	void *warn_ctx;
 };
 
-/* A way to prove oneself: passphrase text, key file content, or recovery code as typed. */
-struct zs_secret { enum zs_slot_secret type; struct zs_span bytes; };
+/*
+ * A way to prove oneself: passphrase text, key file content (at least 32 bytes), or recovery code as typed.
+ * ops, mem_kib: Argon2id cost of a slot made with it; 0: what suits its type.  Tests choose less.  Unused for opening.
+ */
+struct zs_secret { enum zs_slot_secret type; struct zs_span bytes; uint32_t ops, mem_kib; };
 
 /* ----------------------------------------------------------- making, opening */
 
