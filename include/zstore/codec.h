@@ -72,17 +72,18 @@ void zs_namer_free(struct zs_namer *n);
 /*
  * A box: one sealed record (snapshot, index, session, key slot ...).
  *   magic(4) version(2, LE) reserved(2, 0) salt(32) commitment(32) XChaCha20-Poly1305(ciphertext, tag 16)
- * box key = derive(key, "zstore box", salt || magic || repo id); commitment = derive(box key, "commit");
+ * box key = derive(key, "zstore box", salt || magic); commitment = derive(box key, "commit");
  * AEAD key = derive(box key, "seal"), nonce 0 (the key is fresh); associated data = the 72 bytes before it || context.
- * The plaintext is padded to a Padme size: u32 LE true length, the bytes, zeros.
+ * The context is the caller's: repository id, object type and name, whatever the record is bound to.
+ * The plaintext is u32 LE true length, the bytes, zeros up to a Padme size (zs_padme(4 + length) in all).
  */
 #define ZS_BOX_OVERHEAD (4 + 2 + 2 + 32 + 32 + 16 + 4)
 int zs_box_seal(const struct zs_key *key, const char magic[static 4], uint16_t version, struct zs_span context,
     struct zs_span plain, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 /*
  * *out_version is set first (also on failure, if the magic fits).  -1: ZS_KEY if the commitment does not
- * match (wrong key, or a box that was moved from another repository), ZS_VERSION if version > max_version,
- * ZS_CORRUPT for everything else.
+ * match (wrong key, hence also a box of another repository), ZS_VERSION if version > max_version,
+ * ZS_CORRUPT for everything else (damaged, forged, or another context).
  */
 int zs_box_open(const struct zs_key *key, const char magic[static 4], uint16_t max_version, struct zs_span context,
     struct zs_span box, struct zs_buf *out_plain, uint16_t *out_version, struct zs_err *err) ZS_MUST_USE;
