@@ -104,6 +104,10 @@ int zs_store_prove(const struct zs_store *st, const struct zs_id *id, struct zs_
 struct zs_txn;
 struct zs_block; /* a full block on its way to a pack */
 int zs_store_begin(struct zs_store *st, enum zs_session_role role, struct zs_txn **out, struct zs_err *err) ZS_MUST_USE;
+/* Was any pack condemned when the session began?  Then a chunk that is taken over without zs_store_put must be shown to
+ * lie in a pack that was not: zs_store_pack_condemned with its location's ordinal.  Both from any thread. */
+int zs_store_has_condemned(const struct zs_txn *txn);
+int zs_store_pack_condemned(const struct zs_txn *txn, uint32_t pack);
 /* Would this chunk have to be stored?  1 known, 0 new.  Intake thread. */
 int zs_store_has(struct zs_txn *txn, const struct zs_id *id, struct zs_err *err) ZS_MUST_USE;
 /*

@@ -1,0 +1,250 @@
+/*
+ * The scan: one streaming merge of the source with the previous tree.  What the
+ * source vouches for as unchanged is taken over with its entry; everything else
+ * becomes work for the readers.  Nothing is read here but names and the old tree.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "backup_private.h"
+
+#define JOB_BYTES (1u << 20) /* content that one job asks for, unless one file is larger */
+#define ARENA_BYTES (128u << 10)
+
+struct scan {
+	struct backup *b;
+	struct zs_tree_cursor *old; /* NULL: no previous snapshot */
+	struct zs_store_reader *reader;
+	struct zs_buf old_path, old_bytes; /* of the cursor's entry: it stands at or after the current item */
+	int old_valid;
+	int prove_reused; /* packs are condemned: what is reused must be shown to be elsewhere */
+	struct links *links;
+	struct job *job;
+};
+
+struct job *job_new(size_t arena_size)
+{
+	struct job *j = malloc(sizeof *j);
+
+	if (!j)
+		return NULL;
+	j->count = 0;
+	j->bytes = 0;
+	j->arena_used = 0;
+	j->arena_size = arena_size;
+	if (!(j->arena = malloc(arena_size))) {
+		free(j);
+		return NULL;
+	}
+	return j;
+}
+
+void job_free(struct job *j)
+{
+	if (!j)
+		return;
+	for (unsigned i = 0; i < j->count; i++)
+		zs_source_handle_free(j->items[i].handle);
+	free(j->arena);
+	free(j);
+}
+
+/* The caller has made room. */
+static struct zs_span job_keep(struct job *j, struct zs_span s)
+{
+	uint8_t *at = j->arena + j->arena_used;
+
+	if (s.n == 0)
+		return zs_span(NULL, 0);
+	memcpy(at, s.p, s.n);
+	j->arena_used += s.n;
+	return zs_span(at, s.n);
+}
+
+static int scan_push(struct scan *s, struct zs_err *err)
+{
+	struct job *j = s->job;
+
+	s->job = NULL;
+	if (!j)
+		return 0;
+	return zs_pipeline_push(s->b->reading, j, err);
+}
+
+/* A job with room for one more item of that many arena bytes. */
+static int scan_room(struct scan *s, size_t bytes, uint64_t content, struct zs_err *err)
+{
+	struct job *j = s->job;
+
+	if (j && (j->count == JOB_ITEMS || j->arena_size - j->arena_used < bytes ||
+		     (j->bytes > 0 && content > 0 && j->bytes + content > JOB_BYTES)) &&
+	    scan_push(s, err) < 0)
+		return -1;
+	if (!s->job && !(s->job = job_new(bytes > ARENA_BYTES ? bytes : ARENA_BYTES)))
+		return zs_fail_nomem(err);
+	return 0;
+}
+
+static int scan_add(struct scan *s, struct zs_source_item *src, enum item_action action, int known, struct zs_span encoded,
+    struct zs_err *err)
+{
+	const struct zs_entry *e = &src->entry;
+	uint64_t content = action == ITEM_READ ? e->size : 0;
+	struct item *it;
+
+	if (scan_room(s, src->path.n + encoded.n + e->user.n + e->group.n + e->target.n, content, err) < 0)
+		return -1;
+	it = &s->job->items[s->job->count++];
+	*it = (struct item){.action = action, .content = src->content, .known = known};
+	it->path = job_keep(s->job, src->path);
+	if (action == ITEM_READY) {
+		it->encoded = job_keep(s->job, encoded);
+	} else {
+		it->entry = *e;
+		it->entry.user = job_keep(s->job, e->user);
+		it->entry.group = job_keep(s->job, e->group);
+		it->entry.target = job_keep(s->job, e->target);
+		it->handle = src->handle;
+		src->handle = NULL;
+	}
+	s->job->bytes += content;
+	if (s->job->bytes >= JOB_BYTES)
+		return scan_push(s, err);
+	return 0;
+}
+
+/* Move the old tree's cursor to the first entry at or after path; 1 if it is that path. */
+static int scan_old(struct scan *s, struct zs_span path, struct zs_err *err)
+{
+	struct zs_span old_path, old_entry;
+	int cmp = s->old_valid ? zs_path_cmp(zs_buf_span(&s->old_path), path) : -1;
+	int found;
+
+	while (s->old && cmp < 0) {
+		if ((found = zs_tree_cursor_next(s->old, &old_path, &old_entry, err)) < 0)
+			return zs_context(err, "previous snapshot's tree");
+		if (found == 0) {
+			zs_tree_cursor_free(s->old);
+			s->old = NULL;
+			s->old_valid = 0;
+			return 0;
+		}
+		s->old_valid = 1;
+		cmp = zs_path_cmp(old_path, path);
+		if (cmp < 0)
+			continue;
+		zs_buf_clear(&s->old_path);
+		zs_buf_clear(&s->old_bytes);
+		if (zs_buf_add_span(&s->old_path, old_path, err) < 0 || zs_buf_add_span(&s->old_bytes, old_entry, err) < 0)
+			return -1;
+	}
+	return s->old_valid && cmp == 0;
+}
+
+struct presence {
+	struct scan *s;
+	int missing;
+};
+
+static int presence_chunk(void *ctx, const struct zs_id *id, struct zs_span *out, struct zs_err *err)
+{
+	struct presence *p = ctx;
+
+	return zs_store_read(p->s->reader, id, out, err);
+}
+
+static int presence_ref(void *ctx, const struct zs_id *id, uint32_t bytes, struct zs_err *err)
+{
+	struct presence *p = ctx;
+	struct zs_location at;
+	int known = zs_store_locate(p->s->reader, id, &at, err);
+
+	(void)bytes;
+	if (known < 0)
+		return -1;
+	p->missing |= known == 0 || zs_store_pack_condemned(p->s->b->txn, at.pack);
+	return 0;
+}
+
+/*
+ * May the old entry be taken over?  Its chunks are safe as long as no pack was condemned before this session began;
+ * where some are, each chunk is looked up, and one that would go makes the file be read again.
+ */
+static int scan_reusable(struct scan *s, const struct zs_source_item *src, struct zs_err *err)
+{
+	struct presence p = {s, 0};
+	struct zs_entry old;
+
+	if (zs_format_entry_decode(zs_buf_span(&s->old_bytes), &old, err) < 0)
+		return zs_context(err, "previous snapshot's tree");
+	if (old.identity == 0 || old.identity != src->entry.identity || old.kind != src->entry.kind)
+		return 0;
+	if (s->prove_reused && zs_mail_refs(&old, presence_chunk, presence_ref, &p, err) < 0)
+		return -1;
+	return !p.missing;
+}
+
+static int scan_item(struct scan *s, struct zs_source_item *src, struct zs_err *err)
+{
+	const struct zs_entry *e = &src->entry;
+	struct zs_span unused;
+	int known, reuse = 0;
+
+	if ((known = scan_old(s, src->path, err)) < 0)
+		return -1;
+	if (known && !(s->b->settings->flags & ZS_BACKUP_FORCE) && (reuse = scan_reusable(s, src, err)) < 0)
+		return -1;
+	if (reuse)
+		return scan_add(s, src, ITEM_READY, known, zs_buf_span(&s->old_bytes), err);
+	if (e->kind != ZS_ENTRY_FILE || e->link_ino == 0 || !src->handle)
+		return scan_add(s, src, ITEM_READ, known, zs_span(NULL, 0), err);
+	if (links_find(s->links, e->link_dev, e->link_ino, &unused))
+		return scan_add(s, src, ITEM_LINK, known, zs_span(NULL, 0), err);
+	if (links_add(s->links, e->link_dev, e->link_ino, zs_span(NULL, 0), err) < 0)
+		return -1;
+	return scan_add(s, src, ITEM_READ, known, zs_span(NULL, 0), err);
+}
+
+static int scan_all(struct scan *s, struct zs_err *err)
+{
+	struct zs_source_item src;
+	int rc;
+
+	for (;;) {
+		memset(&src, 0, sizeof src);
+		if ((rc = zs_source_next(s->b->settings->source, &src, err)) <= 0)
+			break;
+		rc = backup_stopped(s->b, err);
+		if (rc == 0)
+			rc = scan_item(s, &src, err);
+		zs_source_handle_free(src.handle);
+		if (rc == 0 && src.serial && (rc = scan_push(s, err)) == 0)
+			rc = zs_pipeline_drain(s->b->reading, err);
+		if (rc < 0)
+			break;
+	}
+	return rc < 0 ? -1 : scan_push(s, err);
+}
+
+int backup_scan(struct backup *b, struct zs_store_reader *reader, const struct zs_id *previous_root, struct zs_err *err)
+{
+	struct zs_tree_io io = zs_reader_tree_io(reader);
+	struct scan s = {.b = b, .reader = reader};
+	int rc = -1;
+
+	s.prove_reused = zs_store_has_condemned(b->txn);
+	if (!(s.links = links_new())) {
+		zs_fail_nomem(err);
+		goto out;
+	}
+	if (previous_root && zs_tree_cursor_new(&io, previous_root, &s.old, err) < 0)
+		goto out;
+	rc = scan_all(&s, err);
+out:
+	job_free(s.job);
+	links_free(s.links);
+	zs_tree_cursor_free(s.old);
+	zs_buf_fini(&s.old_path);
+	zs_buf_fini(&s.old_bytes);
+	return rc;
+}
