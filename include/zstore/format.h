@@ -153,7 +153,7 @@ int zs_format_session_encode(const struct zs_session *s, struct zs_buf *out, str
 int zs_format_session_decode(struct zs_span s, struct zs_session *out, struct zs_err *err) ZS_MUST_USE;
 void zs_format_session_fini(struct zs_session *s);
 
-struct zs_names { struct zs_name *v; size_t n, cap; };
+struct zs_names { struct zs_name *v; size_t n, cap, sorted_n; }; /* elements change only through these functions; n may shrink */
 int zs_names_add(struct zs_names *l, const struct zs_name *n, struct zs_err *err) ZS_MUST_USE;
 int zs_names_has(const struct zs_names *l, const struct zs_name *n); /* linear or, if sorted is known, binary: caller need not care */
 void zs_names_sort(struct zs_names *l);
@@ -255,7 +255,7 @@ int zs_node_writer_add(struct zs_node_writer *w, const struct zs_node_row *row, 
 int zs_node_writer_finish(struct zs_node_writer *w, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 void zs_node_writer_fini(struct zs_node_writer *w);
 /* Reading checks order, counts and bounds as it goes; the whole node is only valid when next has returned 0. */
-struct zs_node_reader { uint8_t level; uint32_t rows, at; struct zs_span rest; struct zs_buf path; };
+struct zs_node_reader { uint8_t level; uint32_t rows, at; struct zs_span rest; struct zs_buf path; struct zs_totals sum; }; /* sum: of the inner rows read */
 int zs_node_reader_init(struct zs_node_reader *r, struct zs_span node, struct zs_err *err) ZS_MUST_USE; /* node borrowed */
 int zs_node_reader_next(struct zs_node_reader *r, struct zs_node_row *out, struct zs_err *err) ZS_MUST_USE; /* 1, 0, -1 */
 void zs_node_reader_fini(struct zs_node_reader *r);
