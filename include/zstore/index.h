@@ -38,6 +38,8 @@ struct zs_index_pack_info {
  */
 int zs_index_open(const char *dir, const struct zs_name *repo_id, struct zs_index **out, int *out_fresh, struct zs_err *err) ZS_MUST_USE;
 void zs_index_close(struct zs_index *ix);
+/* The next zs_index_open (when nobody has it open any more) begins anew; who has it open now is not disturbed. */
+int zs_index_discard(const char *dir, struct zs_err *err) ZS_MUST_USE;
 
 /* 1 if this index object has been consumed, 0, -1. */
 int zs_index_knows(struct zs_index *ix, const struct zs_name *index_object, struct zs_err *err) ZS_MUST_USE;
@@ -47,7 +49,12 @@ int zs_index_consume(struct zs_index *ix, const struct zs_name *index_object, co
 /* These are all the index objects that exist now: forget the others; packs that no remaining one names are dead, and
  * their chunks absent. */
 int zs_index_retain(struct zs_index *ix, const struct zs_names *existing, struct zs_err *err) ZS_MUST_USE;
-/* Fold the delta into a new base if that is worth it and nobody else has the index open.  tmp_dir for sorting. */
+/* As retain, but what was consumed after the epoch was taken (before listing) stays: another thread or process may have
+ * published and consumed while we listed. */
+uint64_t zs_index_epoch(struct zs_index *ix);
+int zs_index_retain_since(struct zs_index *ix, uint64_t epoch, const struct zs_names *existing, struct zs_err *err) ZS_MUST_USE;
+/* Fold the delta into a new base if that is worth it, nobody else has the index open and no view exists; else nothing.
+ * Ordinals and bits stay.  tmp_dir for sorting. */
 int zs_index_merge(struct zs_index *ix, const char *tmp_dir, struct zs_err *err) ZS_MUST_USE;
 
 int zs_index_view_new(struct zs_index *ix, struct zs_index_view **out, struct zs_err *err) ZS_MUST_USE;
@@ -56,7 +63,7 @@ void zs_index_view_free(struct zs_index_view *v);
 int zs_index_view_refresh(struct zs_index_view *v, struct zs_err *err) ZS_MUST_USE;
 /*
  * Where is this chunk?  Several packs may hold it: those that are dead, or set in `avoid` (a bitmap by pack ordinal of
- * avoid_packs bits, may be NULL), do not count; the lowest ordinal wins.  1 found, 0 absent, -1.
+ * avoid_packs bits, bit o % 8 of byte o / 8, may be NULL), do not count; the lowest ordinal wins.  1 found, 0 absent, -1.
  */
 int zs_index_get(struct zs_index_view *v, const struct zs_id *id, const uint8_t *avoid, uint32_t avoid_packs,
     struct zs_location *out, struct zs_err *err) ZS_MUST_USE;
