@@ -52,15 +52,17 @@ typedef int zs_tree_diff_fn(void *ctx, struct zs_span path, struct zs_span a_ent
 int zs_tree_diff(const struct zs_tree_io *io, const struct zs_id *a, const struct zs_id *b, zs_tree_diff_fn *fn, void *ctx, struct zs_err *err) ZS_MUST_USE;
 
 /*
- * Visit nodes top down for marking and checking.  enter is asked for every child before it is read: 1 read it, 0 skip
- * it (seen), -1 stop.  entry is called for each entry of each leaf that is read.  Also verifies: order across nodes,
- * level steps, inner rows' last paths and totals equal to what is below (where everything below was read),
- * boundaries where check_boundaries is set.  Violations: ZS_CORRUPT.
+ * Visit nodes top down for marking and checking.  enter is asked for the root and every child before it is read: 1 read
+ * it, 0 skip it (seen), -1 stop.  entry is called for each entry of each leaf that is read.  Either may be NULL.  Also
+ * verifies: order across nodes, level steps, inner rows' last paths and totals equal to what is below (of each node that
+ * was read), boundaries where check_boundaries is set.  Violations: ZS_CORRUPT.
  */
 struct zs_tree_visit {
 	void *ctx;
 	int (*enter)(void *ctx, const struct zs_id *node, struct zs_err *err);
 	int (*entry)(void *ctx, struct zs_span path, struct zs_span entry, struct zs_err *err);
+	int check_boundaries;
+	uint64_t seed; /* of the builder, for check_boundaries */
 };
 int zs_tree_visit(const struct zs_tree_io *io, const struct zs_id *root, const struct zs_tree_visit *v, struct zs_err *err) ZS_MUST_USE;
 
