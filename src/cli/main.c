@@ -1,1 +1,165 @@
-int main(void); int main(void) { return 0; }
+/*
+ * zstore: find the command, read its options, open what it needs, run it, report, and
+ * turn the cause of a failure into an exit code.
+ */
+#include <locale.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+
+#include "cli.h"
+
+int exit_code_of(const struct zs_err *err)
+{
+	switch (err->cause) {
+	case ZS_USAGE:
+		return EXIT_USAGE;
+	case ZS_CORRUPT:
+		return EXIT_DAMAGED;
+	case ZS_BUSY:
+		return EXIT_BUSY;
+	case ZS_KEY:
+		return EXIT_KEY;
+	default:
+		return EXIT_FAILED;
+	}
+}
+
+static const struct command *find_command(const char *name)
+{
+	for (size_t i = 0; cli_commands[i]; i++)
+		if (strcmp(cli_commands[i]->name, name) == 0)
+			return cli_commands[i];
+	return NULL;
+}
+
+/* "zstore -r REPO backup ..." as well as "zstore backup -r REPO ...": where the command's name is, or -1. */
+static int command_position(int argc, char **argv)
+{
+	for (int i = 1; i < argc; i++) {
+		const struct opt *o;
+
+		if (argv[i][0] != '-')
+			return i;
+		for (o = cli_common_options; o->name; o++) {
+			int is_long = strncmp(argv[i], "--", 2) == 0 && strcmp(argv[i] + 2, o->name) == 0;
+			int is_short = argv[i][1] && argv[i][1] == o->letter && !argv[i][2];
+
+			if (o->arg && (is_long || is_short))
+				i++;
+		}
+	}
+	return -1;
+}
+
+int cmd_help(struct session *s, int argc, char **argv, struct zs_err *err)
+{
+	const struct command *c;
+
+	(void)s;
+	if (argc == 0) {
+		options_overview();
+		return EXIT_OK;
+	}
+	if (!(c = find_command(argv[0])))
+		return zs_fail(err, ZS_USAGE, "no command '%s'; see 'zstore help'", argv[0]);
+	options_help(c);
+	return EXIT_OK;
+}
+
+static int run_command(struct session *s, int argc, char **argv, struct zs_err *err)
+{
+	int rc;
+
+	if (opt_given(s, OPT_HELP)) {
+		options_help(s->command);
+		return EXIT_OK;
+	}
+	if (session_prepare(s, err) < 0)
+		return -1;
+	rc = s->command->run(s, argc, argv, err);
+	progress_end(s);
+	return rc;
+}
+
+static int finish(struct session *s, int rc, struct zs_err *err)
+{
+	struct zs_err late = {0};
+
+	if (rc < 0) {
+		say_error(s, err);
+		rc = exit_code_of(err);
+	}
+	if (stdout_close(&late) < 0 && rc == EXIT_OK) {
+		say_error(s, &late);
+		rc = EXIT_FAILED;
+	}
+	return rc;
+}
+
+static int overview(int argc)
+{
+	options_overview();
+	return argc > 1 && fflush(stdout) == 0 ? EXIT_OK : EXIT_USAGE;
+}
+
+/* The words around the command's name, without it. */
+static char **without(int argc, char **argv, int position, int *out_n)
+{
+	char **rest = calloc((size_t)argc + 1, sizeof *rest);
+	int n = 0;
+
+	for (int i = 1; rest && i < argc; i++)
+		if (i != position)
+			rest[n++] = argv[i];
+	*out_n = n;
+	return rest;
+}
+
+static void process_setup(void)
+{
+	(void)setlocale(LC_CTYPE, "");
+	tzset();
+	(void)umask(077);
+	/* Buffers of a mebibyte come and go by the thousand: keep them out of mmap, whose page faults cost more than
+	 * the work done in them. */
+	(void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
+	(void)mallopt(M_TRIM_THRESHOLD, 64 << 20);
+	(void)mallopt(M_ARENA_MAX, 2);
+	signals_setup();
+}
+
+int main(int argc, char **argv)
+{
+	struct session s;
+	struct zs_err err = {0};
+	int position = command_position(argc, argv), n = 0, operand_count = 0, rc = -1;
+	char **words = NULL, **operands = NULL;
+
+	memset(&s, 0, sizeof s);
+	process_setup();
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		printf("zstore %s\n", ZS_PROGRAM_VERSION);
+		return EXIT_OK;
+	}
+	if (position < 0)
+		return overview(argc);
+	if (!(s.command = find_command(argv[position]))) {
+		zs_fail(&err, ZS_USAGE, "no command '%s'; see 'zstore help'", argv[position]);
+	} else if (!(words = without(argc, argv, position, &n))) {
+		zs_fail_nomem(&err);
+	} else if (options_parse(s.command, n, words, s.values, &operand_count, &operands, &err) == 0) {
+		s.json = opt_given(&s, OPT_JSON);
+		s.quiet = opt_given(&s, OPT_QUIET);
+		s.verbose = opt_given(&s, OPT_VERBOSE);
+		rc = run_command(&s, operand_count, operands, &err);
+	}
+	progress_end(&s);
+	rc = finish(&s, rc, &err);
+	session_fini(&s);
+	free(operands);
+	free(words);
+	return rc;
+}

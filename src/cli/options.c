@@ -1,0 +1,247 @@
+/*
+ * Parsing by a command's table, and the help text from the same table.  Meaning is
+ * left to the commands; numbers and sizes are parsed here because all need them.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli.h"
+
+static const struct opt *find_in(const struct opt *table, const char *name, size_t n, char letter)
+{
+	for (; table->name; table++) {
+		if (name ? strlen(table->name) == n && memcmp(table->name, name, n) == 0 : table->letter == letter)
+			return table;
+	}
+	return NULL;
+}
+
+static const struct opt *find_option(const struct command *c, const char *name, size_t n, char letter)
+{
+	const struct opt *o = find_in(c->options, name, n, letter);
+
+	return o ? o : find_in(cli_common_options, name, n, letter);
+}
+
+static int take_value(struct opt_value values[OPT_COUNT], const struct opt *o, const char *text, struct zs_err *err)
+{
+	struct opt_value *v = &values[o->id];
+
+	if (v->count++ > 0 && !o->repeats && o->arg)
+		return zs_fail(err, ZS_USAGE, "--%s given twice", o->name);
+	v->text = text;
+	return text ? zs_strings_add(&v->list, zs_span_str(text), err) : 0;
+}
+
+struct parse {
+	const struct command *c;
+	int argc, at;
+	char **argv;
+	struct opt_value *values;
+};
+
+static int parse_long(struct parse *p, const char *text, struct zs_err *err)
+{
+	const char *eq = strchr(text, '=');
+	size_t n = eq ? (size_t)(eq - text) : strlen(text);
+	const struct opt *o = find_option(p->c, text, n, 0);
+
+	if (!o)
+		return zs_fail(err, ZS_USAGE, "unknown option --%.*s; see 'zstore %s --help'", (int)n, text, p->c->name);
+	if (!o->arg)
+		return eq ? zs_fail(err, ZS_USAGE, "--%s takes no argument", o->name) : take_value(p->values, o, NULL, err);
+	if (eq)
+		return take_value(p->values, o, eq + 1, err);
+	if (p->at == p->argc)
+		return zs_fail(err, ZS_USAGE, "--%s needs an argument: %s", o->name, o->arg);
+	return take_value(p->values, o, p->argv[p->at++], err);
+}
+
+static int parse_letters(struct parse *p, const char *text, struct zs_err *err)
+{
+	for (; *text; text++) {
+		const struct opt *o = find_option(p->c, NULL, 0, *text);
+
+		if (!o)
+			return zs_fail(err, ZS_USAGE, "unknown option -%c; see 'zstore %s --help'", *text, p->c->name);
+		if (!o->arg) {
+			if (take_value(p->values, o, NULL, err) < 0)
+				return -1;
+			continue;
+		}
+		if (text[1])
+			return take_value(p->values, o, text + 1, err);
+		if (p->at == p->argc)
+			return zs_fail(err, ZS_USAGE, "-%c needs an argument: %s", *text, o->arg);
+		return take_value(p->values, o, p->argv[p->at++], err);
+	}
+	return 0;
+}
+
+static int check_operands(const struct command *c, int n, struct zs_err *err)
+{
+	if (n < c->min_operands)
+		return zs_fail(err, ZS_USAGE, "missing operand: zstore %s %s", c->name, c->operands);
+	if (c->max_operands >= 0 && n > c->max_operands)
+		return zs_fail(err, ZS_USAGE, "too many operands: zstore %s %s", c->name, c->operands);
+	return 0;
+}
+
+int options_parse(const struct command *c, int argc, char **argv, struct opt_value values[OPT_COUNT], int *out_argc,
+    char ***out_argv, struct zs_err *err)
+{
+	struct parse p = {c, argc, 0, argv, values};
+	char **operands = calloc((size_t)argc + 1, sizeof *operands);
+	int n = 0, rc = 0;
+
+	if (!operands)
+		return zs_fail_nomem(err);
+	while (rc == 0 && p.at < argc) {
+		char *text = argv[p.at++];
+
+		if (strcmp(text, "--") == 0)
+			break;
+		if (text[0] == '-' && text[1] == '-')
+			rc = parse_long(&p, text + 2, err);
+		else if (text[0] == '-' && text[1])
+			rc = parse_letters(&p, text + 1, err);
+		else
+			operands[n++] = text;
+	}
+	while (rc == 0 && p.at < argc)
+		operands[n++] = argv[p.at++];
+	if (rc == 0 && values[OPT_HELP].count == 0)
+		rc = check_operands(c, n, err);
+	if (rc < 0) {
+		free(operands);
+		return -1;
+	}
+	*out_argc = n;
+	*out_argv = operands;
+	return 0;
+}
+
+void options_fini(struct opt_value values[OPT_COUNT])
+{
+	for (int i = 0; i < OPT_COUNT; i++)
+		zs_strings_fini(&values[i].list);
+}
+
+/* ----------------------------------------------------------------------- help */
+
+static void help_table(const struct opt *o)
+{
+	for (; o->name; o++) {
+		char left[64];
+
+		(void)snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
+		    o->letter ? "," : " ", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+		printf("  %-34s  %s%s\n", left, o->help, o->repeats ? " (repeatable)" : "");
+	}
+}
+
+void options_help(const struct command *c)
+{
+	printf("usage: zstore %s [OPTION...] %s\n\n%s\n", c->name, c->operands, c->summary);
+	if (c->options->name) {
+		printf("\noptions:\n");
+		help_table(c->options);
+	}
+	printf("\ncommon options:\n");
+	help_table(cli_common_options);
+	printf("\nSee zstore-%s(1).\n", c->name);
+}
+
+void options_overview(void)
+{
+	printf("usage: zstore COMMAND [OPTION...] [OPERAND...]\n\n"
+	       "Back up mail servers into an encrypted, deduplicating repository.\n\ncommands:\n");
+	for (size_t i = 0; cli_commands[i]; i++)
+		printf("  %-11s %s\n", cli_commands[i]->name, cli_commands[i]->summary);
+	printf("\ncommon options:\n");
+	help_table(cli_common_options);
+	printf("\nA snapshot is named by the first digits of its id, 'latest' or 'latest:HOST';\n"
+	       "a place in it is SNAPSHOT:PATH.  'zstore COMMAND --help' says more; see zstore(1).\n");
+}
+
+/* --------------------------------------------------------------------- values */
+
+int opt_given(const struct session *s, enum opt_id id)
+{
+	return s->values[id].count > 0;
+}
+
+const char *opt_text(const struct session *s, enum opt_id id, const char *otherwise)
+{
+	return s->values[id].count ? s->values[id].text : otherwise;
+}
+
+const struct zs_strings *opt_list(const struct session *s, enum opt_id id)
+{
+	return &s->values[id].list;
+}
+
+int opt_number(const struct session *s, enum opt_id id, int64_t min, int64_t max, int64_t *io_value, struct zs_err *err)
+{
+	const char *text = opt_text(s, id, NULL);
+	char *end;
+	long long v;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	v = strtoll(text, &end, 10);
+	if (errno || end == text || *end || v < min || v > max)
+		return zs_fail(err, ZS_USAGE, "'%s' is no number from %lld to %lld", text, (long long)min, (long long)max);
+	*io_value = v;
+	return 0;
+}
+
+int parse_size(const char *text, uint64_t *out, struct zs_err *err)
+{
+	static const char units[] = "KMGTP";
+	char *end;
+	double v;
+	const char *unit;
+
+	errno = 0;
+	v = strtod(text, &end);
+	if (errno || end == text || !(v >= 0))
+		return zs_fail(err, ZS_USAGE, "'%s' is no size", text);
+	if (*end && (unit = strchr(units, *end >= 'a' ? *end - 'a' + 'A' : *end))) {
+		for (const char *u = units; u <= unit; u++)
+			v *= 1024;
+		end++;
+		if (*end == 'i')
+			end++;
+	}
+	if (*end == 'B' || *end == 'b')
+		end++;
+	if (*end || v >= 9.2e18)
+		return zs_fail(err, ZS_USAGE, "'%s' is no size", text);
+	*out = (uint64_t)v;
+	return 0;
+}
+
+int parse_compression(const char *text, int *out_level, struct zs_err *err)
+{
+	char *end;
+	long level = 3;
+
+	if (strcmp(text, "none") == 0) {
+		*out_level = 0;
+		return 0;
+	}
+	if (strncmp(text, "zstd", 4) == 0 && text[4] == ':') {
+		level = strtol(text + 5, &end, 10);
+		if (end == text + 5 || *end)
+			level = 0;
+	} else if (strcmp(text, "zstd") != 0) {
+		level = 0;
+	}
+	if (level < 1 || level > 19)
+		return zs_fail(err, ZS_USAGE, "'%s': compression is none, zstd or zstd:1 .. zstd:19", text);
+	*out_level = (int)level;
+	return 0;
+}

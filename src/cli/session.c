@@ -1,0 +1,88 @@
+/*
+ * What a command runs in: the repository that was meant, opened with the secret
+ * that was given.
+ */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli.h"
+
+int session_repo(struct session *s, const char **out, struct zs_err *err)
+{
+	const char *repo = opt_text(s, OPT_REPO, getenv("ZSTORE_REPO"));
+
+	if (!repo || !*repo)
+		return zs_fail(err, ZS_USAGE, "which repository? Say --repo REPO or set ZSTORE_REPO");
+	*out = repo;
+	return 0;
+}
+
+static int cache_dir(struct session *s, struct zs_err *err)
+{
+	const char *dir = opt_text(s, OPT_CACHE_DIR, getenv("ZSTORE_CACHE_DIR"));
+	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	int n;
+
+	if (dir && *dir)
+		n = asprintf(&s->cache_dir, "%s", dir);
+	else if (xdg && *xdg == '/')
+		n = asprintf(&s->cache_dir, "%s/zstore", xdg);
+	else if (home && *home)
+		n = asprintf(&s->cache_dir, "%s/.cache/zstore", home);
+	else
+		return zs_fail(err, ZS_USAGE, "no HOME: say --cache-dir DIR for the local index");
+	if (n < 0) {
+		s->cache_dir = NULL;
+		return zs_fail_nomem(err);
+	}
+	return 0;
+}
+
+static void store_warns(void *ctx, const char *text)
+{
+	say(ctx, "warning: %s", text);
+}
+
+static int open_store(struct session *s, struct zs_err *err)
+{
+	const char *tmp = getenv("TMPDIR");
+	struct zs_store_settings settings = {.cache_dir = s->cache_dir, .tmp_dir = tmp && *tmp ? tmp : "/tmp",
+	    .warn = store_warns, .warn_ctx = s};
+
+	if (secret_get(s, SECRET_OPEN, 0, &s->secret_buf, &s->secret, err) < 0)
+		return -1;
+	if (zs_store_open(s->backend, &s->secret, &settings, &s->store, err) == 0)
+		return 0;
+	/* A recovery code is typed where a passphrase is asked for. */
+	if (err->cause != ZS_KEY || s->secret.type != ZS_SECRET_PASSPHRASE || !secret_looks_like_recovery(s->secret.bytes))
+		return -1;
+	s->secret.type = ZS_SECRET_RECOVERY;
+	return zs_store_open(s->backend, &s->secret, &settings, &s->store, err);
+}
+
+int session_prepare(struct session *s, struct zs_err *err)
+{
+	const char *repo;
+
+	if (zs_codec_init(err) < 0 || progress_start(s, err) < 0)
+		return -1;
+	if (s->command->needs == NEED_NOTHING)
+		return 0;
+	if (session_repo(s, &repo, err) < 0 || cache_dir(s, err) < 0)
+		return -1;
+	if (zs_backend_local_open(repo, &s->backend, err) < 0)
+		return -1;
+	return s->command->needs >= NEED_STORE ? open_store(s, err) : 0;
+}
+
+void session_fini(struct session *s)
+{
+	zs_store_free(s->store);
+	zs_backend_free(s->backend);
+	zs_buf_wipe(&s->secret_buf);
+	free(s->cache_dir);
+	options_fini(s->values);
+}
