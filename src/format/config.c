@@ -79,7 +79,7 @@ int zs_format_config_encode(const struct zs_config *c, struct zs_buf *out, struc
 
 static int take_sizes(const struct fields *f, struct zs_span value, unsigned *last_kind, struct zs_config *c)
 {
-	struct row r = {value.p, value.p + value.n, NULL};
+	struct row r = row_open(value);
 	struct zs_span kind = row_bytes(&r, 1, "kind");
 	uint64_t min = row_varint(&r, "minimum"), avg = row_varint(&r, "average"), max = row_varint(&r, "maximum");
 

@@ -287,6 +287,15 @@ static uint64_t take_number(struct row *r, uint64_t max, const char *what)
 	return v;
 }
 
+static uint32_t take_mode(struct row *r)
+{
+	uint64_t mode = row_varint(r, "mode");
+
+	if (mode > 07777)
+		row_fail(r, "mode");
+	return (uint32_t)mode;
+}
+
 static uint32_t take_nanos(struct row *r, const char *what)
 {
 	struct zs_span b = row_bytes(r, 4, what);
@@ -339,7 +348,7 @@ static struct seconds take_file(struct row *r, uint32_t mask, struct zs_entry *e
 
 	if (mask & M_MODE) {
 		e->flags |= ZS_ENTRY_HAS_MODE;
-		e->mode = (uint32_t)row_varint(r, "mode");
+		e->mode = take_mode(r);
 	}
 	if (mask & M_UID)
 		e->uid = (uint32_t)take_number(r, UINT32_MAX, "uid");
@@ -423,7 +432,7 @@ static int mask_check(uint32_t m)
 
 int zs_format_entry_decode(struct zs_span s, struct zs_entry *out, struct zs_err *err)
 {
-	struct row r = {s.p, s.p + s.n, NULL};
+	struct row r = row_open(s);
 	struct seconds mtime;
 	const char *why;
 	uint32_t mask;
@@ -447,7 +456,7 @@ int zs_format_entry_decode(struct zs_span s, struct zs_entry *out, struct zs_err
 	why = entry_check(out);
 	if (why)
 		return zs_fail(err, ZS_CORRUPT, "%s: %s", record, why);
-	out->extra = zs_span(r.p, (size_t)(r.end - r.p));
+	out->extra = row_rest(&r);
 	return out->extra.n ? fields_check_unknown(record, out->extra, err) : 0;
 }
 
@@ -457,9 +466,9 @@ static int xattr_take(struct row *r, struct zs_span *out_name, struct zs_span *o
 {
 	*out_name = row_span(r, "name");
 	*out_value = row_bytes(r, row_varint(r, "value"), "value");
-	if (r->bad || out_name->n > FORMAT_XATTR_NAME_MAX || memchr(out_name->p, 0, out_name->n))
+	if (r->bad || out_name->n > FORMAT_XATTR_NAME_MAX || out_value->n > ZS_NODE_MAX)
 		return -1;
-	return 0;
+	return memchr(out_name->p, 0, out_name->n) ? -1 : 0;
 }
 
 static int name_cmp(struct zs_span a, struct zs_span b)
@@ -471,14 +480,14 @@ static int name_cmp(struct zs_span a, struct zs_span b)
 
 int zs_format_xattr_next(struct zs_span *rest, struct zs_span *out_name, struct zs_span *out_value, struct zs_err *err)
 {
-	struct row r = {rest->p, rest->p + rest->n, NULL};
+	struct row r = row_open(*rest);
 	struct zs_span name, value, next;
 
 	if (!rest->n)
 		return 0;
 	if (xattr_take(&r, &name, &value) < 0)
 		return zs_fail(err, ZS_CORRUPT, "extended attributes: are damaged");
-	*rest = zs_span(r.p, (size_t)(r.end - r.p));
+	*rest = row_rest(&r);
 	if (rest->n) { /* the next name must be greater; the rest of it is looked at when its turn comes */
 		next = row_span(&r, "name");
 		if (r.bad || name_cmp(name, next) >= 0)

@@ -129,6 +129,18 @@ struct row {
 	const char *bad;
 };
 
+static inline struct row row_open(struct zs_span s)
+{
+	struct row r = {s.p, s.n ? s.p + s.n : s.p, NULL};
+
+	return r;
+}
+
+static inline struct zs_span row_rest(const struct row *r)
+{
+	return zs_span(r->p, (size_t)(r->end - r->p));
+}
+
 static inline void row_fail(struct row *r, const char *what)
 {
 	if (!r->bad)
@@ -164,9 +176,10 @@ static inline struct zs_span row_bytes(struct row *r, uint64_t n, const char *wh
 		row_fail(r, what);
 		return s;
 	}
-	s.p = r->p;
-	s.n = (size_t)n;
-	r->p += n;
+	if (n) { /* p may be NULL otherwise */
+		s = zs_span(r->p, (size_t)n);
+		r->p += n;
+	}
 	return s;
 }
 

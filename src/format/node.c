@@ -40,6 +40,13 @@ static int comes_after(struct zs_span a, struct zs_span b, size_t common)
 	return b.p[common] != '/' && a.p[common] < b.p[common];
 }
 
+static size_t head_bytes(uint32_t rows)
+{
+	uint8_t b[VARINT_MAX];
+
+	return 1 + (size_t)(row_put_varint(b, rows) - b);
+}
+
 static uint8_t *put_inner(uint8_t *p, const struct zs_node_row *row)
 {
 	p = row_put_bytes(p, row->child.b, ZS_ID_BYTES);
@@ -81,7 +88,7 @@ int zs_node_writer_add(struct zs_node_writer *w, const struct zs_node_row *row, 
 	p = row_put_varint(p, tail);
 	p = row_put_bytes(p, row->path.p + common, tail);
 	p = w->level ? put_inner(p, row) : row_put_span(p, entry);
-	if (w->body.n + (size_t)(p - start) > ZS_NODE_MAX - HEAD_MAX)
+	if (w->body.n + (size_t)(p - start) > ZS_NODE_MAX - head_bytes(w->rows + 1))
 		return zs_fail(err, ZS_LIMIT, "%s: is full", record);
 	w->body.n += (size_t)(p - start);
 	memcpy(w->last_path.p + common, row->path.p + common, tail);
@@ -113,7 +120,7 @@ int zs_node_writer_finish(struct zs_node_writer *w, struct zs_buf *out, struct z
 
 int zs_node_reader_init(struct zs_node_reader *r, struct zs_span node, struct zs_err *err)
 {
-	struct row in = {node.p, node.p + node.n, NULL};
+	struct row in = row_open(node);
 	struct zs_span level = row_bytes(&in, 1, "level");
 	uint64_t rows = row_varint(&in, "number of rows");
 	size_t left = (size_t)(in.end - in.p);
@@ -157,7 +164,7 @@ static int take_path(struct zs_node_reader *r, struct row *in, struct zs_err *er
 
 int zs_node_reader_next(struct zs_node_reader *r, struct zs_node_row *out, struct zs_err *err)
 {
-	struct row in = {r->rest.p, r->rest.p + r->rest.n, NULL};
+	struct row in = row_open(r->rest);
 	struct zs_node_row row = {0};
 
 	if (r->at == r->rows) {
@@ -183,7 +190,7 @@ int zs_node_reader_next(struct zs_node_reader *r, struct zs_node_row *out, struc
 	}
 	if (in.bad)
 		return zs_fail(err, ZS_CORRUPT, "%s: %s of row %u is damaged", record, in.bad, r->at);
-	r->rest = zs_span(in.p, (size_t)(in.end - in.p));
+	r->rest = row_rest(&in);
 	row.path = zs_buf_span(&r->path);
 	r->at++;
 	*out = row;

@@ -163,7 +163,7 @@ static int take_chunks(struct row *r, struct zs_pack_dir *d, struct zs_err *err)
 
 int zs_format_pack_dir_decode(struct zs_span s, struct zs_pack_dir *out, struct zs_err *err)
 {
-	struct row r = {s.p, s.p + s.n, NULL};
+	struct row r = row_open(s);
 	uint64_t blocks = row_varint(&r, "blocks"), chunks = row_varint(&r, "chunks");
 	struct zs_pack_dir d = {0};
 	size_t left = (size_t)(r.end - r.p);
@@ -182,7 +182,7 @@ int zs_format_pack_dir_decode(struct zs_span s, struct zs_pack_dir *out, struct 
 	d.block_count = d.blocks_cap = (uint32_t)blocks;
 	d.chunk_count = d.chunks_cap = blocks ? (uint32_t)chunks : 0;
 	if (take_blocks(&r, &d, (uint32_t)chunks, err) < 0 || take_chunks(&r, &d, err) < 0 ||
-	    fields_check_unknown(record, zs_span(r.p, (size_t)(r.end - r.p)), err) < 0)
+	    fields_check_unknown(record, row_rest(&r), err) < 0)
 		goto fail;
 	*out = d;
 	return 0;

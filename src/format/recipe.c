@@ -84,7 +84,7 @@ static void take_b64(struct row *r, uint8_t flags, struct zs_op *op)
 
 int zs_format_op_next(struct zs_span *rest, struct zs_op *out, struct zs_err *err)
 {
-	struct row r = {rest->p, rest->p + rest->n, NULL};
+	struct row r = row_open(*rest);
 	struct zs_op op = {0};
 	const char *why;
 	uint8_t flags;
@@ -113,7 +113,7 @@ int zs_format_op_next(struct zs_span *rest, struct zs_op *out, struct zs_err *er
 	why = op_check(&op);
 	if (why)
 		return zs_fail(err, ZS_CORRUPT, "%s: %s", record, why);
-	*rest = zs_span(r.p, (size_t)(r.end - r.p));
+	*rest = row_rest(&r);
 	*out = op;
 	return 1;
 }

@@ -76,7 +76,7 @@ int zs_format_snapshot_encode(const struct zs_snapshot *s, struct zs_buf *out, s
 
 static int take_totals(const struct fields *f, struct zs_span value, struct zs_totals *t)
 {
-	struct row r = {value.p, value.p + value.n, NULL};
+	struct row r = row_open(value);
 
 	t->entries = row_varint(&r, "entries");
 	t->files = row_varint(&r, "files");

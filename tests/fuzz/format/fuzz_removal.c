@@ -1,0 +1,10 @@
+/* Decoding of "removal": no crash, and what decodes encodes to the same bytes. */
+#include "../../format/records.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	record_property(record_find("removal"), zs_span(data, size));
+	return 0;
+}
