@@ -178,7 +178,7 @@ int secret_get(struct session *s, enum secret_use use, int second, struct zs_buf
 	struct ways w = ways_of(s, second);
 	int rc;
 
-	out->type = ZS_SECRET_PASSPHRASE;
+	*out = (struct zs_secret){.type = ZS_SECRET_PASSPHRASE};
 	if (w.key_file) {
 		out->type = ZS_SECRET_KEYFILE;
 		rc = use == SECRET_NEW ? make_key_file(w.key_file, err) : 0;

@@ -1,0 +1,50 @@
+# For the end-to-end tests: sourced first.  ZSTORE names the program; every test works in a directory of its own.
+set -u
+: "${ZSTORE:?the program under test}"
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+T=$(mktemp -d)
+pids=
+cleanup() {
+	for p in $pids; do kill "$p" 2>/dev/null; done
+	mountpoint -q "$T/mnt" && umount "$T/mnt"
+	rm -rf "$T"
+}
+trap cleanup EXIT
+trap 'exit 130' INT TERM
+cd "$T" || exit 1
+export ZSTORE_REPO="$T/repo" ZSTORE_CACHE_DIR="$T/cache" ZSTORE_PASSPHRASE="correct horse battery staple" TZ=UTC LC_ALL=C.UTF-8
+unset ZSTORE_KEY_FILE ZSTORE_PASSPHRASE_FILE ZSTORE_PASSPHRASE_COMMAND
+
+die() {
+	echo "FAILED at line ${BASH_LINENO[0]}${BASH_LINENO[1]:+ (from ${BASH_LINENO[1]})}: $*" >&2
+	for f in out err; do [ -s "$T/$f" ] && { echo "--- $f" >&2; head -40 "$T/$f" >&2; }; done
+	exit 1
+}
+skip() { echo "$*"; exit 77; }
+
+# z CODE ARGS...: run zstore; its exit code must be CODE; stdout in $T/out, stderr in $T/err
+z() {
+	local want=$1 got
+	shift
+	"$ZSTORE" "$@" >"$T/out" 2>"$T/err" </dev/null
+	got=$?
+	[ "$got" = "$want" ] || die "zstore $*: exit $got, not $want"
+}
+out_has() { grep -qe "$1" "$T/out" || die "stdout lacks '$1'"; }
+out_lacks() { ! grep -qe "$1" "$T/out" || die "stdout has '$1'"; }
+err_has() { grep -qe "$1" "$T/err" || die "stderr lacks '$1'"; }
+err_empty() { [ ! -s "$T/err" ] || die "stderr is not empty"; }
+same() { diff -r --no-dereference "$1" "$2" >"$T/diff" || { head -20 "$T/diff" >&2; die "$1 and $2 differ"; }; }
+# json EXPRESSION: of the JSON document (or the last of the lines) in $T/out, by Python; d is the document
+json() {
+	/usr/bin/python3 -c 'import json, sys
+text = open(sys.argv[1]).read()
+try: d = json.loads(text)
+except ValueError: d = [json.loads(l) for l in text.splitlines() if l]
+r = eval(sys.argv[2])
+print(r if not isinstance(r, bool) else str(r).lower())' "$T/out" "$1" || die "JSON: $1"
+}
+json_is() { local got; got=$(json "$1"); [ "$got" = "$2" ] || die "JSON $1 is '$got', not '$2'"; }
+# everything about a tree that must come back: names, types, modes, owners, times in ns, link targets, sizes, xattrs
+metadata() { (cd "$1" && find . -mindepth 1 -printf '%P %y %m %U %G %T@ %l %s %n\n' | sed 's/ \([0-9]*\)\([0-9]\) \(.*\) d / /' | sort); }
+sample() { /usr/bin/python3 "$here/sample/make_sample.py" "$@"; }
