@@ -1,0 +1,46 @@
+/*
+ * The contract's entry points: each hands over to the table of the source, handle
+ * or reader that it was given.  What a source is made of is in the other files.
+ */
+#include "zstore/source.h"
+
+int zs_source_next(struct zs_source *s, struct zs_source_item *out, struct zs_err *err)
+{
+	return s->ops->next(s, out, err);
+}
+
+int zs_source_fill(struct zs_source_handle *h, struct zs_entry *entry, struct zs_buf *storage, struct zs_err *err)
+{
+	return h->ops->fill ? h->ops->fill(h, entry, storage, err) : 0;
+}
+
+int zs_source_open(struct zs_source_handle *h, struct zs_source_reader **out, struct zs_err *err)
+{
+	return h->ops->open(h, out, err);
+}
+
+int zs_source_read(struct zs_source_reader *r, void *p, size_t n, size_t *out_n, uint64_t *out_hole, struct zs_err *err)
+{
+	return r->ops->read(r, p, n, out_n, out_hole, err);
+}
+
+int zs_source_close(struct zs_source_reader **r, int *out_changed, struct zs_err *err)
+{
+	struct zs_source_reader *gone = *r;
+
+	*r = NULL;
+	*out_changed = 0;
+	return gone ? gone->ops->close(gone, out_changed, err) : 0;
+}
+
+void zs_source_handle_free(struct zs_source_handle *h)
+{
+	if (h)
+		h->ops->handle_free(h);
+}
+
+void zs_source_free(struct zs_source *s)
+{
+	if (s)
+		s->ops->free(s);
+}
