@@ -36,7 +36,6 @@ struct zs_store {
 	struct zs_name repo_id;
 	struct zs_config config;
 	struct zs_name slot; /* that opened it */
-	uint8_t role;	     /* enum zs_slot_role, of that slot */
 	pthread_mutex_t sync_lock; /* guards index and warned; held while index objects come and go locally */
 	struct zs_index *index;
 	struct zs_names warned; /* damaged index objects that were already said */
@@ -63,21 +62,27 @@ int objects_get(struct zs_store *st, enum zs_object type, const struct zs_name *
     struct zs_err *err) ZS_MUST_USE;
 /* Delete; one that is not there is fine. */
 int objects_remove(struct zs_store *st, enum zs_object type, const struct zs_name *name, struct zs_err *err) ZS_MUST_USE;
+/* Delete as far as possible: while cleaning up. */
+void objects_discard(struct zs_backend *be, enum zs_object type, const struct zs_name *name);
 /* All names of a type, sorted; *out starts empty. */
 int objects_list(struct zs_backend *be, enum zs_object type, struct zs_names *out, struct zs_err *err) ZS_MUST_USE;
 /* 1 if there is one at least, 0, -1. */
 int objects_any(struct zs_backend *be, enum zs_object type, struct zs_err *err) ZS_MUST_USE;
 
-/* Decoded by type: objects_get and the format's decoder. */
-int objects_get_index(struct zs_store *st, const struct zs_name *name, struct zs_index_object *out, struct zs_err *err) ZS_MUST_USE;
-int objects_get_snapshot(struct zs_store *st, const struct zs_name *name, struct zs_snapshot **out, struct zs_err *err) ZS_MUST_USE;
-int objects_get_session(struct zs_store *st, const struct zs_name *name, struct zs_session *out, struct zs_err *err) ZS_MUST_USE;
-int objects_get_condemned(struct zs_store *st, const struct zs_name *name, struct zs_condemned *out, struct zs_err *err) ZS_MUST_USE;
-int objects_get_removal(struct zs_store *st, const struct zs_name *name, struct zs_removal *out, struct zs_err *err) ZS_MUST_USE;
+/* ---------------------------------------------------------------- records.c */
+
+/* Decoded by type: objects_get and the format's decoder.  *out starts empty. */
+int records_get_index(struct zs_store *st, const struct zs_name *name, struct zs_index_object *out, struct zs_err *err) ZS_MUST_USE;
+int records_get_snapshot(struct zs_store *st, const struct zs_name *name, struct zs_snapshot **out, struct zs_err *err) ZS_MUST_USE;
+int records_get_session(struct zs_store *st, const struct zs_name *name, struct zs_session *out, struct zs_err *err) ZS_MUST_USE;
+int records_get_condemned(struct zs_store *st, const struct zs_name *name, struct zs_condemned *out, struct zs_err *err) ZS_MUST_USE;
+int records_get_removal(struct zs_store *st, const struct zs_name *name, struct zs_removal *out, struct zs_err *err) ZS_MUST_USE;
 /* Encoded and put. */
-int objects_put_index(struct zs_store *st, const struct zs_index_object *o, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
-int objects_put_condemned(struct zs_store *st, const struct zs_condemned *c, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
-int objects_put_removal(struct zs_store *st, const struct zs_removal *r, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
+int records_put_index(struct zs_store *st, const struct zs_index_object *o, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
+int records_put_snapshot(struct zs_store *st, const struct zs_snapshot *s, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
+int records_put_session(struct zs_store *st, const struct zs_session *s, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
+int records_put_condemned(struct zs_store *st, const struct zs_condemned *c, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
+int records_put_removal(struct zs_store *st, const struct zs_removal *r, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
 
 /* -------------------------------------------------------------- condemned.c */
 
@@ -112,6 +117,26 @@ int packs_load_dir(struct zs_store *st, const struct zs_name *pack, uint64_t sto
 int packs_parse_dir(const struct zs_pack_seal *seal, struct zs_span pack, struct zs_pack_dir *out, struct zs_err *err) ZS_MUST_USE;
 /* An opened block part (head and payload): decompressed, appended to *out.  what: for the error. */
 int packs_unpack_block(struct zs_press *press, struct zs_span opened, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+
+/* ----------------------------------------------------------- reader_cache.c */
+
+struct reader_cache_block { /* one decoded block */
+	struct reader_cache_block *newer, *older, *next; /* by use; within a bucket */
+	uint32_t pack, block;
+	struct zs_buf plain;
+};
+#define READER_CACHE_BUCKETS 256
+struct reader_cache {
+	struct reader_cache_block *buckets[READER_CACHE_BUCKETS], *newest, *oldest;
+	size_t bytes, limit_bytes;
+};
+struct reader_cache_block *reader_cache_find(struct reader_cache *c, uint32_t pack, uint32_t block); /* NULL: no */
+/* Memory for one more, taken from those least used once the cache is full. */
+struct zs_buf reader_cache_spare(struct reader_cache *c);
+/* *plain is consumed; the new block stays at least until the next call. */
+int reader_cache_add(struct reader_cache *c, uint32_t pack, uint32_t block, struct zs_buf *plain,
+    struct reader_cache_block **out, struct zs_err *err) ZS_MUST_USE;
+void reader_cache_fini(struct reader_cache *c);
 
 /* ----------------------------------------------------------------- reader.c */
 
@@ -167,7 +192,7 @@ struct pack_writer { /* the pack that is being written; append thread only */
 /* Append one sealed part; begins the pack if there is none. */
 int pack_writer_block(struct pack_writer *w, struct zs_store *st, const struct zs_block *b, struct zs_err *err) ZS_MUST_USE;
 /* Padding, directory, trailer, commit; the row (name, tag, size, directory) goes to *out. */
-int pack_writer_finish(struct pack_writer *w, struct zs_store *st, struct zs_index_pack *out, struct zs_err *err) ZS_MUST_USE;
+int pack_writer_finish(struct pack_writer *w, struct zs_index_pack *out, struct zs_err *err) ZS_MUST_USE;
 void pack_writer_fini(struct pack_writer *w); /* gives up a pack that is not finished */
 
 /* -------------------------------------------------------------------- txn.c */
@@ -197,8 +222,9 @@ struct zs_txn {
 	struct pack_writer writer_pack;
 	struct zs_index_object object; /* packs that are durable, not yet published */
 	uint32_t object_chunks;
+	struct zs_names published; /* index objects that this transaction made */
 };
-/* Treat a pack as absent from now on (to be repacked).  Intake thread, no block in flight. */
+/* Treat a pack as absent (to be repacked) until the next txn_refresh.  Intake thread. */
 int txn_avoid(struct zs_txn *txn, uint32_t ordinal, struct zs_err *err) ZS_MUST_USE;
 /* Condemned lists and index read again: "fresh eyes".  Nothing may be pending. */
 int txn_refresh(struct zs_txn *txn, struct zs_err *err) ZS_MUST_USE;
@@ -213,9 +239,25 @@ int sessions_is_dead(const struct zs_session *s); /* 1: its process is known to 
 
 /* -------------------------------------------------------------- snapshots.c */
 
-struct snapshots_removed { struct zs_names names; uint64_t highest_sequence; }; /* of all removal records; sorted */
+struct snapshots_removed { /* of all removal records */
+	struct zs_names names; /* sorted */
+	uint64_t highest_sequence;
+	size_t damaged; /* records that could not be read: each was said; whoever deletes must not go on */
+};
 int snapshots_removed_load(struct zs_store *st, struct snapshots_removed *out, struct zs_err *err) ZS_MUST_USE;
 void snapshots_removed_fini(struct snapshots_removed *r);
+/* All snapshots that are there, sorted as zs_store_snapshots says; nothing is compared with the past. */
+int snapshots_load(struct zs_store *st, struct zs_snapshot_list *out, struct zs_names *out_damaged, struct zs_err *err) ZS_MUST_USE;
+
+/* ---------------------------------------------------------------- lineage.c */
+
+/* Does the list go on from what this client saw, and does each snapshot's past exist?  Says what does not, remembers
+ * the newest.  damaged: snapshots that are there but cannot be read; may be NULL. */
+int lineage_check(struct zs_store *st, const struct zs_snapshot_list *l, const struct zs_names *damaged, struct zs_err *err) ZS_MUST_USE;
+/* Fill what places a new snapshot after all others: sequence, previous, newest_seen. */
+int lineage_place(struct zs_store *st, struct zs_snapshot *s, struct zs_err *err) ZS_MUST_USE;
+/* Remember one's own new snapshot; best effort. */
+void lineage_remember(struct zs_store *st, const struct zs_name *name, const struct zs_snapshot *s);
 
 /* ---------------------------------------------------------------- history.c */
 
@@ -231,6 +273,15 @@ void history_fini(struct history *h);
 
 /* This client's random id, made on first use: cache_dir/writer. */
 int client_id(const struct zs_store *st, struct zs_name *out, struct zs_err *err) ZS_MUST_USE;
+
+/* ----------------------------------------------------------------- slots.c */
+
+/* Wrap the keys for this secret and store the slot. */
+int slots_create(struct zs_backend *be, const struct zs_name *repo_id, const struct zs_keyring *kr,
+    const struct zs_secret *secret, const char *label, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
+/* Try every slot of the secret's type; fills *kr.  -1: ZS_KEY, ZS_CORRUPT, ZS_IO. */
+int slots_unlock(struct zs_backend *be, const struct zs_name *repo_id, const struct zs_secret *secret,
+    struct zs_keyring *kr, struct zs_name *out_slot, struct zs_err *err) ZS_MUST_USE;
 
 /* --------------------------------------------------------------- recovery.c */
 
