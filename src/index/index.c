@@ -94,6 +94,7 @@ static int open_one(const char *dir, const struct zs_name *repo, struct zs_index
 	}
 	free(ix->place.home);
 	ix->place.home = real;
+	place_share(&ix->place); /* only now: others must not see a generation without its files */
 	*out = ix;
 	return 0;
 fail:

@@ -27,6 +27,7 @@ struct place {
 	struct place_state state;
 };
 
+/* Nobody else can open it before place_share, if nobody else had it open. */
 int place_open(struct place *p, const char *dir, const struct zs_name *repo, int *out_fresh, struct zs_err *err)
     ZS_MUST_USE;
 void place_close(struct place *p);

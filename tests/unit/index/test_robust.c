@@ -113,7 +113,7 @@ static void test_killed(void **state)
 		(void)wait_for(child);
 		(void)close(pipes[0]);
 		ix = help_open(&fresh);
-		assert_int_equal(fresh, round == 0 && last < -1);
+		assert_int_equal(fresh, 0);
 		assert_true((int)zs_index_pack_count(ix) >= last + 1);
 		last = (int)zs_index_pack_count(ix) - 1;
 		for (int i = 0; i <= last; i += 1 + last / 10) {
@@ -230,6 +230,7 @@ static void test_truncated(void **state)
 	for (size_t f = 0; f < 3; f++) {
 		struct stat st;
 
+		copy_all(saved, 0);
 		path_of(path, file[f]);
 		assert_int_equal(stat(path, &st), 0);
 		for (int cut = 0; cut < 6; cut++) {
