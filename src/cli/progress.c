@@ -159,7 +159,7 @@ static int style_of(struct session *s, enum style *out, struct zs_err *err)
 
 int progress_start(struct session *s, struct zs_err *err)
 {
-	enum style style;
+	enum style style = STYLE_NONE;
 
 	if (style_of(s, &style, err) < 0)
 		return -1;

@@ -65,7 +65,7 @@ static int open_store(struct session *s, struct zs_err *err)
 
 int session_prepare(struct session *s, struct zs_err *err)
 {
-	const char *repo;
+	const char *repo = NULL;
 
 	if (zs_codec_init(err) < 0 || progress_start(s, err) < 0)
 		return -1;

@@ -370,3 +370,17 @@ void zs_store_abort(struct zs_txn **txn)
 	txn_free(*txn);
 	*txn = NULL;
 }
+
+int zs_store_has_condemned(const struct zs_txn *txn)
+{
+	return txn->condemned.n > 0;
+}
+
+int zs_store_pack_condemned(const struct zs_txn *txn, uint32_t pack)
+{
+	struct zs_index_pack_info info;
+	struct zs_err err = {0};
+
+	/* A pack that cannot be looked up is not one to rely on. */
+	return zs_index_pack_info(txn->st->index, pack, &info, &err) < 0 || zs_names_has(&txn->condemned, &info.name);
+}

@@ -231,10 +231,11 @@ static void backup_close(struct backup *b)
 	(void)zs_fail(&why, ZS_STOPPED, "stopped");
 	if (b->reading) {
 		zs_pipeline_fail(b->reading, &why);
-		(void)zs_pipeline_close(&b->reading, &ignored);
+		if (zs_pipeline_close(&b->reading, &ignored) < 0)
+			zs_err_clear(&ignored);
 	}
-	if (b->pressing)
-		(void)zs_pipeline_close(&b->pressing, &ignored);
+	if (b->pressing && zs_pipeline_close(&b->pressing, &ignored) < 0)
+		zs_err_clear(&ignored); /* the first error has been reported already */
 	zs_tree_builder_free(b->tree);
 	links_free(b->sink_links);
 }
