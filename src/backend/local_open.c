@@ -86,7 +86,7 @@ static int open_root(struct local *l, struct zs_err *err)
 	if (l->root >= 0)
 		return 0;
 	if (errno != ENOENT && errno != ENOTDIR)
-		return zs_fail_sys(err, ZS_IO, errno, "cannot open directory %s", l->path);
+		return local_fail(l, err, errno, "open directory", "", "");
 	return zs_fail_sys(err, ZS_NOTFOUND, errno, "there is no directory %s", l->path);
 }
 
@@ -122,7 +122,7 @@ static int check_empty(const struct local *l, struct zs_err *err)
 	DIR *d = fd >= 0 ? fdopendir(fd) : NULL;
 
 	if (!d) {
-		rc = zs_fail_sys(err, ZS_IO, errno, "cannot read directory %s", l->path);
+		rc = local_fail(l, err, errno, "list directory", "", "");
 		if (fd >= 0)
 			(void)close(fd);
 		return rc;
@@ -131,21 +131,21 @@ static int check_empty(const struct local *l, struct zs_err *err)
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			rc = zs_fail(err, ZS_EXISTS, "%s is not empty", l->path);
 	if (rc == 0 && errno)
-		rc = zs_fail_sys(err, ZS_IO, errno, "cannot read directory %s", l->path);
+		rc = local_fail(l, err, errno, "list directory", "", "");
 	(void)closedir(d);
 	return rc;
 }
 
-static int sync_parent(const char *path, struct zs_err *err)
+static int sync_parent(const struct local *l, struct zs_err *err)
 {
-	const char *end = strrchr(path, '/');
-	char *parent = end ? strndup(path, (size_t)(end - path) + 1) : strdup(".");
+	const char *end = strrchr(l->path, '/');
+	char *parent = end ? strndup(l->path, (size_t)(end - l->path) + 1) : strdup(".");
 	int fd = parent ? open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1, rc = 0;
 
 	if (!parent)
 		rc = zs_fail_nomem(err);
 	else if (fd < 0 || local_sync_dir(fd) < 0)
-		rc = zs_fail_sys(err, ZS_IO, errno, "cannot sync directory %s", parent);
+		rc = local_fail(l, err, errno, "sync the parent of directory", "", "");
 	if (fd >= 0)
 		(void)close(fd);
 	free(parent);
@@ -157,7 +157,7 @@ static int make_root_part(const struct local *l, struct zs_err *err)
 	int sys;
 
 	if (mkdir(l->path, 0700) == 0)
-		return sync_parent(l->path, err);
+		return sync_parent(l, err);
 	sys = errno;
 	/* a parent that refuses may still hold it */
 	if (sys == EEXIST || access(l->path, F_OK) == 0)
