@@ -22,8 +22,11 @@ struct zs_target_ops {
 	void (*free)(struct zs_target *);
 };
 struct zs_target { const struct zs_target_ops *ops; };
-/* A pax tar on a descriptor (libarchive): long names, xattrs, ACLs, ns times, hard links (second names of one file),
- * holes as zeros. */
+/*
+ * A pax tar on a descriptor (libarchive): long names, xattrs, ACLs, ns times, hard links (second names of one file: their
+ * content is taken and ignored; beyond some ten thousand remembered files a second name is a copy), holes as zeros.
+ * Sockets are left out.  ZS_USAGE if this program was built without libarchive.  Free without finish leaves a cut tar.
+ */
 int zs_target_tar_new(int fd, struct zs_target **out, struct zs_err *err) ZS_MUST_USE;
 /* Contents only, one after the other (extract --stdout). */
 int zs_target_stdout_new(int fd, struct zs_target **out, struct zs_err *err) ZS_MUST_USE;
@@ -59,9 +62,12 @@ int zs_files_finish(struct zs_files *f, struct zs_span path, const struct zs_ent
 void zs_files_remove(struct zs_files *f, struct zs_span path);
 /* Everything that is neither FILE nor DIR, with its metadata.  1 made, 0 left alone, -1. */
 int zs_files_special(struct zs_files *f, struct zs_span path, const struct zs_entry *e, struct zs_err *err) ZS_MUST_USE;
-/* path becomes another name of existing.  1, 0, -1. */
+/* path becomes another name of existing.  1 (also if it was one already), 0 (NEVER and something is there), -1; the rules
+ * that compare replace, as existing may not be finished yet. */
 int zs_files_link(struct zs_files *f, struct zs_span existing, struct zs_span path, struct zs_err *err) ZS_MUST_USE;
-/* Directories: made at once (mode 0700 so that we can write), their metadata at the end, deepest first. */
+/* Directories: made at once (mode 0700 so that we can write), their metadata at the end, deepest first.  mkdir replaces
+ * something else of that name unless the rule is NEVER; a parent (of whatever call) is made if it is missing, also with
+ * 0700, but one that is a symlink or no directory is an error: nothing above the last component is ever replaced. */
 int zs_files_mkdir(struct zs_files *f, struct zs_span path, struct zs_err *err) ZS_MUST_USE; /* parents too */
 int zs_files_dir_finish(struct zs_files *f, struct zs_span path, const struct zs_entry *e, struct zs_err *err) ZS_MUST_USE;
 /* One syncfs at the end. */

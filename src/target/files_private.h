@@ -1,0 +1,73 @@
+/* What the files of a directory target share: files.c (content), special.c (the rest), dirs.c, meta.c, owner.c. */
+#ifndef ZSTORE_FILES_PRIVATE_H
+#define ZSTORE_FILES_PRIVATE_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/stat.h>
+
+#include "zstore/target.h"
+
+#define DIRS_CACHED 64
+#define OWNERS_CACHED 64
+#define OWNER_NAME_MAX 64
+
+struct dir { /* an open directory below the root */
+	int fd;		/* O_PATH */
+	uint64_t hash;
+	struct zs_buf path;
+	unsigned refs;
+	uint64_t used;
+	int cached;
+};
+
+struct owner_row { char name[OWNER_NAME_MAX]; uint32_t id; int state; };
+
+struct zs_files {
+	struct dir root;	/* not counted, not in the cache; its fd is a real one */
+	enum zs_overwrite overwrite;
+	int numeric_owner;
+	void (*problem)(void *ctx, struct zs_span path, const struct zs_err *err);
+	void *ctx;
+	uid_t euid;
+	atomic_int walk_only;	/* no openat2 here: go component by component */
+	pthread_mutex_t lock;	/* guards dirs, dirs_n, tick and each dir's refs, used, cached */
+	struct dir *dirs[DIRS_CACHED];
+	unsigned dirs_n;
+	uint64_t tick;
+	pthread_mutex_t owners_lock; /* guards owners */
+	struct owner_row owners[2][OWNERS_CACHED]; /* users, groups */
+};
+
+struct place { /* where an entry goes */
+	struct dir *dir;
+	char name[ZS_COMPONENT_MAX + 1];
+	struct zs_span path; /* borrowed: for messages */
+};
+
+enum dirs_make { DIRS_FIND, DIRS_MAKE };
+
+/* The last bytes of a path for a message, with %.*s. */
+#define TAIL_MAX 300
+#define TAIL(s) (int)((s).n < TAIL_MAX ? (s).n : TAIL_MAX), (const char *)(s).p + ((s).n < TAIL_MAX ? 0 : (s).n - TAIL_MAX)
+
+/* Open the directory of path; every place that was entered is left.  -1: ZS_TARGET, also for what is no valid path. */
+int dirs_enter(struct zs_files *f, struct zs_span path, enum dirs_make make, struct place *out, struct zs_err *err) ZS_MUST_USE;
+void dirs_leave(struct zs_files *f, struct place *pl);
+void dirs_close_all(struct zs_files *f);
+
+/*
+ * Something stands at pl under the name that e (NULL: a link) is to have.  1 it was removed (or is gone), 0 leave it
+ * alone, -1 it cannot be replaced.
+ */
+int files_make_room(struct zs_files *f, const struct place *pl, const struct zs_entry *e, struct zs_err *err) ZS_MUST_USE;
+int files_fail(struct zs_span path, int sys, const char *what, struct zs_err *err); /* -1 */
+
+/* Owner, xattrs, mode, times, in this order.  What does not work is reported as a problem. */
+enum meta_handle { META_REAL, META_PATH }; /* fd is an ordinary one, or O_PATH */
+void meta_apply(struct zs_files *f, const struct place *pl, const struct zs_entry *e, int fd, enum meta_handle how);
+
+/* The ids that e's owner has here. */
+void owner_ids(struct zs_files *f, const struct zs_entry *e, uid_t *out_uid, gid_t *out_gid);
+
+#endif
