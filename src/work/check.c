@@ -168,8 +168,10 @@ static int on_pack(void *ctx, const struct zs_name *name, uint64_t bytes, struct
 		return got < 0 ? -1 : 0;
 	if (zs_index_pack_info(ix, ordinal, &info, err) < 0)
 		return -1;
-	if (info.stored_bytes == bytes)
+	if (info.stored_bytes == bytes) {
 		c->missing[ordinal / 8] &= (uint8_t)~(1u << (ordinal % 8));
+		c->report->packs++;
+	}
 	return 0;
 }
 

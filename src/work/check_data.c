@@ -94,7 +94,6 @@ static int work_pack(void *ctx, void *state, void *job, struct zs_emitter *out, 
 	return zs_pipeline_emit(out, j, sizeof(*j) + j->findings.n, err);
 }
 
-/* 1 pushed, 0 there is nothing to be read, -1. */
 static int push_pack(struct check *c, struct zs_pipeline *p, uint32_t ordinal, struct zs_err *err)
 {
 	struct zs_index_pack_info info;
@@ -110,23 +109,18 @@ static int push_pack(struct check *c, struct zs_pipeline *p, uint32_t ordinal, s
 	if (!j)
 		return zs_fail_nomem(err);
 	j->pack = ordinal;
-	return zs_pipeline_push(p, j, err) < 0 ? -1 : 1;
+	return zs_pipeline_push(p, j, err);
 }
 
 int check_packs(struct check *c, struct zs_err *err)
 {
 	struct zs_pipeline *p = NULL;
 	struct zs_err later;
-	int rc = begin(c, work_pack, &p, err), pushed;
+	int rc = begin(c, work_pack, &p, err);
 
 	c->progress = (struct zs_progress){.phase = "packs"};
-	for (uint32_t i = 0; rc == 0 && i < c->packs; i++) {
-		pushed = check_stopped(c, err) < 0 ? -1 : push_pack(c, p, i, err);
-		if (pushed < 0)
-			rc = -1;
-		else
-			c->report->packs += (unsigned)pushed;
-	}
+	for (uint32_t i = 0; rc == 0 && i < c->packs; i++)
+		rc = check_stopped(c, err) < 0 ? -1 : push_pack(c, p, i, err);
 	if (p && rc < 0)
 		zs_pipeline_fail(p, err);
 	if (p && zs_pipeline_close(&p, rc < 0 ? &later : err) < 0)
