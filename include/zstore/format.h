@@ -119,7 +119,7 @@ int zs_format_index_decode(struct zs_span s, struct zs_index_object *out, struct
 
 /* ------------------------------------------------------------------ snapshots */
 
-struct zs_strings { char **v; size_t n; }; /* owned, NUL-terminated */
+struct zs_strings { char **v; size_t n, cap; }; /* owned, NUL-terminated */
 int zs_strings_add(struct zs_strings *l, struct zs_span s, struct zs_err *err) ZS_MUST_USE;
 void zs_strings_fini(struct zs_strings *l);
 

@@ -249,16 +249,13 @@ int fields_take_head(struct zs_span *s, const char magic[static 4], const char *
 
 int fields_grow(void **v, size_t n, size_t *cap, size_t size, struct zs_err *err)
 {
-	size_t want = *cap ? *cap : 8;
+	size_t want = n < 4 ? 8 : 2 * n;
 	void *p;
 
 	if (n < *cap)
 		return 0;
-	if (*cap) {
-		if (*cap > SIZE_MAX / 2 / size)
-			return zs_fail_nomem(err);
-		want = *cap * 2;
-	}
+	if (n > SIZE_MAX / 4 / size)
+		return zs_fail_nomem(err);
 	p = realloc(*v, want * size);
 	if (!p)
 		return zs_fail_nomem(err);

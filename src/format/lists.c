@@ -8,15 +8,11 @@
 
 int zs_strings_add(struct zs_strings *l, struct zs_span s, struct zs_err *err)
 {
-	size_t cap = 4;
-	char **v;
+	void *v = l->v;
 	char *text;
 
-	while (cap <= l->n)
-		cap *= 2;
-	v = realloc(l->v, cap * sizeof *v); /* mostly the size that it has */
-	if (!v)
-		return zs_fail_nomem(err);
+	if (fields_grow(&v, l->n, &l->cap, sizeof *l->v, err) < 0)
+		return -1;
 	l->v = v;
 	text = fields_dup(s, err);
 	if (!text)

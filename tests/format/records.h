@@ -9,7 +9,7 @@
 
 /*
  * Decode s; if that goes well, write its fields to j (unless NULL) and encode it again, appended to *again.
- * 0, or -1 with the decoder's error.  An encoder that refuses what its decoder took is a bug: abort.
+ * 0, or -1 with the decoder's error or ZS_NOMEM.  An encoder that refuses what its decoder took is a bug: abort.
  */
 typedef int record_fn(struct zs_span s, struct json *j, struct zs_buf *again, struct zs_err *err);
 
@@ -25,6 +25,14 @@ static inline void record_must(int rc)
 		abort();
 }
 
+/* An encoder must take what its decoder gave, unless there is no memory. */
+static inline int record_encoded(int rc, const struct zs_err *err)
+{
+	if (rc < 0 && err->cause != ZS_NOMEM)
+		abort();
+	return rc;
+}
+
 static inline int record_config(struct zs_span s, struct json *j, struct zs_buf *again, struct zs_err *err)
 {
 	struct zs_config c;
@@ -33,8 +41,7 @@ static inline int record_config(struct zs_span s, struct json *j, struct zs_buf 
 		return -1;
 	if (j)
 		dump_config(j, &c);
-	record_must(zs_format_config_encode(&c, again, err));
-	return 0;
+	return record_encoded(zs_format_config_encode(&c, again, err), err);
 }
 
 static inline int record_config_object(struct zs_span s, struct json *j, struct zs_buf *again, struct zs_err *err)
@@ -48,8 +55,7 @@ static inline int record_config_object(struct zs_span s, struct json *j, struct 
 		json_hex(j, "repo_id", id.b, ZS_NAME_BYTES);
 		json_bytes(j, "box", box);
 	}
-	record_must(zs_format_config_object_encode(&id, box, again, err));
-	return 0;
+	return record_encoded(zs_format_config_object_encode(&id, box, again, err), err);
 }
 
 static inline int record_slot(struct zs_span s, struct json *j, struct zs_buf *again, struct zs_err *err)
@@ -63,8 +69,7 @@ static inline int record_slot(struct zs_span s, struct json *j, struct zs_buf *a
 		abort();
 	if (j)
 		dump_slot(j, &slot);
-	record_must(zs_format_slot_encode(&slot, again, err));
-	return 0;
+	return record_encoded(zs_format_slot_encode(&slot, again, err), err);
 }
 
 static inline int record_slot_keys(struct zs_span s, struct json *j, struct zs_buf *again, struct zs_err *err)
@@ -75,8 +80,7 @@ static inline int record_slot_keys(struct zs_span s, struct json *j, struct zs_b
 		return -1;
 	if (j)
 		dump_slot_keys(j, &keys);
-	record_must(zs_format_slot_keys_encode(&keys, again, err));
-	return 0;
+	return record_encoded(zs_format_slot_keys_encode(&keys, again, err), err);
 }
 
 static inline int record_block_head(struct zs_span s, struct json *j, struct zs_buf *again, struct zs_err *err)
@@ -92,22 +96,23 @@ static inline int record_block_head(struct zs_span s, struct json *j, struct zs_
 		json_u64(j, "plain_bytes", plain);
 		json_bytes(j, "payload", payload);
 	}
-	record_must(zs_format_block_head_encode(algo, plain, again, err));
-	record_must(zs_buf_add_span(again, payload, err));
-	return 0;
+	if (record_encoded(zs_format_block_head_encode(algo, plain, again, err), err) < 0)
+		return -1;
+	return record_encoded(zs_buf_add_span(again, payload, err), err);
 }
 
 static inline int record_pack_dir(struct zs_span s, struct json *j, struct zs_buf *again, struct zs_err *err)
 {
 	struct zs_pack_dir d;
+	int rc;
 
 	if (zs_format_pack_dir_decode(s, &d, err) < 0)
 		return -1;
 	if (j)
 		dump_pack_dir(j, &d);
-	record_must(zs_format_pack_dir_encode(&d, again, err));
+	rc = record_encoded(zs_format_pack_dir_encode(&d, again, err), err);
 	zs_pack_dir_fini(&d);
-	return 0;
+	return rc;
 }
 
 static inline int record_pack_trailer(struct zs_span s, struct json *j, struct zs_buf *again, struct zs_err *err)
@@ -120,73 +125,77 @@ static inline int record_pack_trailer(struct zs_span s, struct json *j, struct z
 	if (j)
 		dump_pack_trailer(j, &t);
 	zs_format_pack_trailer_encode(&t, b);
-	record_must(zs_buf_add(again, b, sizeof b, err));
-	return 0;
+	return record_encoded(zs_buf_add(again, b, sizeof b, err), err);
 }
 
 static inline int record_index(struct zs_span s, struct json *j, struct zs_buf *again, struct zs_err *err)
 {
 	struct zs_index_object o;
+	int rc;
 
 	if (zs_format_index_decode(s, &o, err) < 0)
 		return -1;
 	if (j)
 		dump_index(j, &o);
-	record_must(zs_format_index_encode(&o, again, err));
+	rc = record_encoded(zs_format_index_encode(&o, again, err), err);
 	zs_index_object_fini(&o);
-	return 0;
+	return rc;
 }
 
 static inline int record_snapshot(struct zs_span s, struct json *j, struct zs_buf *again, struct zs_err *err)
 {
 	struct zs_snapshot *snap;
+	int rc;
 
 	if (zs_format_snapshot_decode(s, &snap, err) < 0)
 		return -1;
 	if (j)
 		dump_snapshot(j, snap);
-	record_must(zs_format_snapshot_encode(snap, again, err));
+	rc = record_encoded(zs_format_snapshot_encode(snap, again, err), err);
 	zs_format_snapshot_free(snap);
-	return 0;
+	return rc;
 }
 
 static inline int record_session(struct zs_span s, struct json *j, struct zs_buf *again, struct zs_err *err)
 {
 	struct zs_session session;
+	int rc;
 
 	if (zs_format_session_decode(s, &session, err) < 0)
 		return -1;
 	if (j)
 		dump_session(j, &session);
-	record_must(zs_format_session_encode(&session, again, err));
+	rc = record_encoded(zs_format_session_encode(&session, again, err), err);
 	zs_format_session_fini(&session);
-	return 0;
+	return rc;
 }
 
 static inline int record_condemned(struct zs_span s, struct json *j, struct zs_buf *again, struct zs_err *err)
 {
 	struct zs_condemned c;
+	int rc;
 
 	if (zs_format_condemned_decode(s, &c, err) < 0)
 		return -1;
 	if (j)
 		dump_condemned(j, &c);
-	record_must(zs_format_condemned_encode(&c, again, err));
+	rc = record_encoded(zs_format_condemned_encode(&c, again, err), err);
 	zs_format_condemned_fini(&c);
-	return 0;
+	return rc;
 }
 
 static inline int record_removal(struct zs_span s, struct json *j, struct zs_buf *again, struct zs_err *err)
 {
 	struct zs_removal r;
+	int rc;
 
 	if (zs_format_removal_decode(s, &r, err) < 0)
 		return -1;
 	if (j)
 		dump_removal(j, &r);
-	record_must(zs_format_removal_encode(&r, again, err));
+	rc = record_encoded(zs_format_removal_encode(&r, again, err), err);
 	zs_format_removal_fini(&r);
-	return 0;
+	return rc;
 }
 
 static inline int record_entry(struct zs_span s, struct json *j, struct zs_buf *again, struct zs_err *err)
@@ -197,8 +206,7 @@ static inline int record_entry(struct zs_span s, struct json *j, struct zs_buf *
 		return -1;
 	if (j)
 		dump_entry(j, &e);
-	record_must(zs_format_entry_encode(&e, again, err));
-	return 0;
+	return record_encoded(zs_format_entry_encode(&e, again, err), err);
 }
 
 static inline int record_xattrs(struct zs_span s, struct json *j, struct zs_buf *again, struct zs_err *err)
@@ -209,7 +217,8 @@ static inline int record_xattrs(struct zs_span s, struct json *j, struct zs_buf 
 	if (j)
 		json_open(j, "xattrs", "[");
 	while ((more = zs_format_xattr_next(&s, &name, &value, err)) > 0) {
-		record_must(zs_format_xattr_add(again, name, value, err));
+		if (record_encoded(zs_format_xattr_add(again, name, value, err), err) < 0)
+			return -1;
 		if (!j)
 			continue;
 		json_open(j, NULL, "{");
@@ -230,7 +239,8 @@ static inline int record_recipe(struct zs_span s, struct json *j, struct zs_buf 
 	if (j)
 		json_open(j, "ops", "[");
 	while ((more = zs_format_op_next(&s, &op, err)) > 0) {
-		record_must(zs_format_op_encode(&op, again, err));
+		if (record_encoded(zs_format_op_encode(&op, again, err), err) < 0)
+			return -1;
 		if (j)
 			dump_op(j, &op);
 	}
@@ -254,14 +264,17 @@ static inline int record_node(struct zs_span s, struct json *j, struct zs_buf *a
 		json_open(j, "rows", "[");
 	}
 	while ((more = zs_node_reader_next(&r, &row, err)) > 0) {
-		record_must(zs_node_writer_add(&w, &row, err));
+		if (record_encoded(zs_node_writer_add(&w, &row, err), err) < 0) {
+			more = -1;
+			break;
+		}
 		if (j)
 			dump_row(j, r.level, &row);
 	}
 	if (j)
 		json_close(j, "]");
 	if (!more)
-		record_must(zs_node_writer_finish(&w, again, err));
+		more = record_encoded(zs_node_writer_finish(&w, again, err), err);
 	zs_node_writer_fini(&w);
 	zs_node_reader_fini(&r);
 	return more;
