@@ -237,7 +237,7 @@ static void backup_close(struct backup *b)
 	if (b->pressing && zs_pipeline_close(&b->pressing, &ignored) < 0)
 		zs_err_clear(&ignored); /* the first error has been reported already */
 	zs_tree_builder_free(b->tree);
-	links_free(b->sink_links);
+	backup_links_free(b->sink_links);
 }
 
 static int backup_write(struct backup *b, struct zs_err *err)
@@ -256,7 +256,7 @@ static int backup_write(struct backup *b, struct zs_err *err)
 		b->progress.files_total = previous->totals.files;
 		b->progress.bytes_total = previous->totals.bytes;
 	}
-	if (!(b->sink_links = links_new())) {
+	if (!(b->sink_links = backup_links_new())) {
 		zs_fail_nomem(err);
 		goto out;
 	}

@@ -29,7 +29,7 @@ static uint32_t bucket_of(uint64_t dev, uint64_t ino)
 	return (uint32_t)(zs_hash64(0, zs_span(key, sizeof key)) % BUCKETS);
 }
 
-struct links *links_new(void)
+struct links *backup_links_new(void)
 {
 	struct links *l = calloc(1, sizeof *l);
 
@@ -38,7 +38,7 @@ struct links *links_new(void)
 	return l;
 }
 
-void links_free(struct links *l)
+void backup_links_free(struct links *l)
 {
 	for (uint32_t i = 0; l && i < l->used; i++)
 		zs_buf_fini(&l->ring[i].entry);
@@ -54,7 +54,7 @@ static void unchain(struct links *l, uint32_t slot)
 	*at = l->ring[slot].next;
 }
 
-int links_add(struct links *l, uint64_t dev, uint64_t ino, struct zs_span entry, struct zs_err *err)
+int backup_links_add(struct links *l, uint64_t dev, uint64_t ino, struct zs_span entry, struct zs_err *err)
 {
 	uint32_t slot = l->used, b = bucket_of(dev, ino);
 
@@ -73,7 +73,7 @@ int links_add(struct links *l, uint64_t dev, uint64_t ino, struct zs_span entry,
 	return zs_buf_add_span(&l->ring[slot].entry, entry, err);
 }
 
-int links_find(const struct links *l, uint64_t dev, uint64_t ino, struct zs_span *out_entry)
+int backup_links_find(const struct links *l, uint64_t dev, uint64_t ino, struct zs_span *out_entry)
 {
 	for (uint32_t i = l->bucket[bucket_of(dev, ino)]; i != NONE; i = l->ring[i].next) {
 		if (l->ring[i].dev == dev && l->ring[i].ino == ino) {

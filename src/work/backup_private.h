@@ -17,12 +17,12 @@
  */
 #define LINKS_KEPT 16384
 struct links;
-struct links *links_new(void); /* NULL: no memory */
-void links_free(struct links *l);
+struct links *backup_links_new(void); /* NULL: no memory */
+void backup_links_free(struct links *l);
 /* Add an inode that is not there; entry (copied) may be empty.  0, or -1 ZS_NOMEM. */
-int links_add(struct links *l, uint64_t dev, uint64_t ino, struct zs_span entry, struct zs_err *err) ZS_MUST_USE;
+int backup_links_add(struct links *l, uint64_t dev, uint64_t ino, struct zs_span entry, struct zs_err *err) ZS_MUST_USE;
 /* 1 with the entry (borrowed until the next add), 0. */
-int links_find(const struct links *l, uint64_t dev, uint64_t ino, struct zs_span *out_entry);
+int backup_links_find(const struct links *l, uint64_t dev, uint64_t ino, struct zs_span *out_entry);
 
 /* ----------------------------------------------------------------------- jobs */
 

@@ -198,9 +198,9 @@ static int scan_item(struct scan *s, struct zs_source_item *src, struct zs_err *
 		return scan_add(s, src, ITEM_READY, known, zs_buf_span(&s->old_bytes), err);
 	if (e->kind != ZS_ENTRY_FILE || e->link_ino == 0 || !src->handle)
 		return scan_add(s, src, ITEM_READ, known, zs_span(NULL, 0), err);
-	if (links_find(s->links, e->link_dev, e->link_ino, &unused))
+	if (backup_links_find(s->links, e->link_dev, e->link_ino, &unused))
 		return scan_add(s, src, ITEM_LINK, known, zs_span(NULL, 0), err);
-	if (links_add(s->links, e->link_dev, e->link_ino, zs_span(NULL, 0), err) < 0)
+	if (backup_links_add(s->links, e->link_dev, e->link_ino, zs_span(NULL, 0), err) < 0)
 		return -1;
 	return scan_add(s, src, ITEM_READ, known, zs_span(NULL, 0), err);
 }
@@ -233,7 +233,7 @@ int backup_scan(struct backup *b, struct zs_store_reader *reader, const struct z
 	int rc = -1;
 
 	s.prove_reused = zs_store_has_condemned(b->txn);
-	if (!(s.links = links_new())) {
+	if (!(s.links = backup_links_new())) {
 		zs_fail_nomem(err);
 		goto out;
 	}
@@ -242,7 +242,7 @@ int backup_scan(struct backup *b, struct zs_store_reader *reader, const struct z
 	rc = scan_all(&s, err);
 out:
 	job_free(s.job);
-	links_free(s.links);
+	backup_links_free(s.links);
 	zs_tree_cursor_free(s.old);
 	zs_buf_fini(&s.old_path);
 	zs_buf_fini(&s.old_bytes);

@@ -43,7 +43,7 @@ static int sink_entry(struct backup *b, const struct record *rec, struct zs_span
 	struct zs_entry e;
 
 	if (rec->link_ino != 0 && rec->type == RECORD_ENTRY &&
-	    links_add(b->sink_links, rec->link_dev, rec->link_ino, encoded, err) < 0)
+	    backup_links_add(b->sink_links, rec->link_dev, rec->link_ino, encoded, err) < 0)
 		return -1;
 	if (encoded.n == 0) /* could not be read: named already */
 		return 0;
@@ -64,7 +64,7 @@ static int sink_link(struct backup *b, const struct record *rec, struct zs_span 
 
 	if (encoded.n == 0)
 		return 0;
-	if (!links_find(b->sink_links, rec->link_dev, rec->link_ino, &first) || first.n == 0) {
+	if (!backup_links_find(b->sink_links, rec->link_dev, rec->link_ino, &first) || first.n == 0) {
 		(void)zs_fail(&why, ZS_SOURCE, "the file could not be read under another of its names");
 		zs_backup_problem(b->problems, path, &why);
 		return 0;
