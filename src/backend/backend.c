@@ -12,8 +12,8 @@ const struct zs_name zs_name_zero;
 
 const char *zs_object_name(enum zs_object type)
 {
-	static const char *const names[ZS_OBJECTS] = {"config", "key", "pack", "index", "snapshot", "session", "condemned",
-	    "removal"};
+	static const char *const names[ZS_OBJECTS] = {"config", "key", "pack", "index", "snapshot", "session",
+	    "condemned", "removal"};
 
 	assert((unsigned)type < ZS_OBJECTS);
 	return names[type];
@@ -49,7 +49,8 @@ const char *zs_backend_describe(const struct zs_backend *be)
 	return be->describe;
 }
 
-int zs_backend_put(struct zs_backend *be, enum zs_object type, const struct zs_name *name, struct zs_span data, struct zs_err *err)
+int zs_backend_put(struct zs_backend *be, enum zs_object type, const struct zs_name *name, struct zs_span data,
+    struct zs_err *err)
 {
 	struct zs_put *put;
 
@@ -104,8 +105,8 @@ void zs_backend_put_abort(struct zs_put *put)
 		put->be->ops->put_abort(put);
 }
 
-int zs_backend_get(struct zs_backend *be, enum zs_object type, const struct zs_name *name, uint64_t offset, size_t bytes,
-    struct zs_buf *out, struct zs_err *err)
+int zs_backend_get(struct zs_backend *be, enum zs_object type, const struct zs_name *name, uint64_t offset,
+    size_t bytes, struct zs_buf *out, struct zs_err *err)
 {
 	size_t before = out->n;
 
@@ -131,7 +132,8 @@ int zs_backend_get_all(struct zs_backend *be, enum zs_object type, const struct 
 	return 0;
 }
 
-int zs_backend_stat(struct zs_backend *be, enum zs_object type, const struct zs_name *name, uint64_t *out_bytes, struct zs_err *err)
+int zs_backend_stat(struct zs_backend *be, enum zs_object type, const struct zs_name *name, uint64_t *out_bytes,
+    struct zs_err *err)
 {
 	check(type, name);
 	return be->ops->stat(be, type, name, out_bytes, err);

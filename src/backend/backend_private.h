@@ -18,8 +18,8 @@ struct backend_ops {
 	int (*put_append)(struct zs_put *put, struct zs_span data, struct zs_err *err);
 	int (*put_commit)(struct zs_put *put, const struct zs_name *name, struct zs_err *err);
 	void (*put_abort)(struct zs_put *put);
-	int (*get)(struct zs_backend *be, enum zs_object type, const struct zs_name *name, uint64_t offset, size_t bytes,
-	    struct zs_buf *out, struct zs_err *err);
+	int (*get)(struct zs_backend *be, enum zs_object type, const struct zs_name *name, uint64_t offset,
+	    size_t bytes, struct zs_buf *out, struct zs_err *err);
 	int (*get_all)(struct zs_backend *be, enum zs_object type, const struct zs_name *name, size_t max,
 	    struct zs_buf *out, struct zs_err *err);
 	int (*stat)(struct zs_backend *be, enum zs_object type, const struct zs_name *name, uint64_t *out_bytes,
@@ -101,7 +101,8 @@ struct local {
 struct local_place {
 	int dir;
 	char rel[LOCAL_REL];
-	const char *dir_text; /* "packs/", "" ... */
+	const char *dir_text; /* "packs", "" ... */
+	struct zs_name name;
 };
 extern const char *const local_dir_names[ZS_OBJECTS];
 /* -1: the directory is missing */
@@ -117,8 +118,8 @@ int local_sync_dir(int fd);
 
 int local_get(struct zs_backend *be, enum zs_object type, const struct zs_name *name, uint64_t offset, size_t bytes,
     struct zs_buf *out, struct zs_err *err);
-int local_get_all(struct zs_backend *be, enum zs_object type, const struct zs_name *name, size_t max, struct zs_buf *out,
-    struct zs_err *err);
+int local_get_all(struct zs_backend *be, enum zs_object type, const struct zs_name *name, size_t max,
+    struct zs_buf *out, struct zs_err *err);
 int local_stat(struct zs_backend *be, enum zs_object type, const struct zs_name *name, uint64_t *out_bytes,
     struct zs_err *err);
 int local_remove(struct zs_backend *be, enum zs_object type, const struct zs_name *name, struct zs_err *err);

@@ -1,6 +1,6 @@
 /*
- * A backend that fails on purpose: one operation, or one and all after it, or with half an object left behind.  Counting
- * is the point: every call is one operation, so that a test can fail each in turn.
+ * A backend that fails on purpose: one operation, or one and all after it, or with half an object left behind.
+ * Counting is the point: every call is one operation, so that a test can fail each in turn.
  */
 #include "backend_private.h"
 
@@ -118,8 +118,8 @@ static int faulty_put_commit(struct zs_put *put, const struct zs_name *name, str
 	return rc;
 }
 
-static int faulty_get(struct zs_backend *be, enum zs_object type, const struct zs_name *name, uint64_t offset, size_t bytes,
-    struct zs_buf *out, struct zs_err *err)
+static int faulty_get(struct zs_backend *be, enum zs_object type, const struct zs_name *name, uint64_t offset,
+    size_t bytes, struct zs_buf *out, struct zs_err *err)
 {
 	return step(of(be), err) ? -1 : zs_backend_get(of(be)->inner, type, name, offset, bytes, out, err);
 }
@@ -136,7 +136,8 @@ static int faulty_stat(struct zs_backend *be, enum zs_object type, const struct 
 	return step(of(be), err) ? -1 : zs_backend_stat(of(be)->inner, type, name, out_bytes, err);
 }
 
-static int faulty_list(struct zs_backend *be, enum zs_object type, zs_backend_list_fn *fn, void *ctx, struct zs_err *err)
+static int faulty_list(struct zs_backend *be, enum zs_object type, zs_backend_list_fn *fn, void *ctx,
+    struct zs_err *err)
 {
 	return step(of(be), err) ? -1 : zs_backend_list(of(be)->inner, type, fn, ctx, err);
 }
@@ -183,7 +184,8 @@ static const struct backend_ops faulty_ops = {
     .free = faulty_free,
 };
 
-struct zs_backend *zs_backend_faulty_new(struct zs_backend *inner, uint64_t n, enum zs_fault_mode mode, enum zs_cause cause)
+struct zs_backend *zs_backend_faulty_new(struct zs_backend *inner, uint64_t n, enum zs_fault_mode mode,
+    enum zs_cause cause)
 {
 	struct faulty *f = calloc(1, sizeof(*f));
 

@@ -1,6 +1,6 @@
 /*
- * A directory as backend: finding, reading and deleting objects.  What is missing is proven missing, what is not a plain
- * file is refused.  Opening is local_open.c's, writing local_put.c's, listing local_list.c's.
+ * A directory as backend: finding, reading and deleting objects.  What is missing is proven missing, what is not a
+ * plain file is refused.  Opening is local_open.c's, writing local_put.c's, listing local_list.c's.
  */
 #include "backend_private.h"
 
@@ -11,7 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-const char *const local_dir_names[ZS_OBJECTS] = {"", "keys", "packs", "index", "snapshots", "sessions", "condemned", "removed"};
+const char *const local_dir_names[ZS_OBJECTS] = {"", "keys", "packs", "index", "snapshots", "sessions", "condemned",
+    "removed"};
 
 int local_fail(const struct local *l, struct zs_err *err, int sys, const char *verb, const char *dir, const char *rel)
 {
@@ -23,6 +24,20 @@ int local_fail(const struct local *l, struct zs_err *err, int sys, const char *v
 int local_fail_at(const struct local *l, struct zs_err *err, int sys, const char *verb, const struct local_place *at)
 {
 	return local_fail(l, err, sys, verb, at->dir_text, at->rel);
+}
+
+#define PATH_TEXT 4096
+static const char *path_text(const struct local *l, const struct local_place *at, char out[static PATH_TEXT])
+{
+	(void)snprintf(out, PATH_TEXT, "%s/%s%s%s", l->path, at->dir_text, *at->dir_text ? "/" : "", at->rel);
+	return out;
+}
+
+static int fail_no_file(const struct local *l, const struct local_place *at, struct zs_err *err)
+{
+	char what[PATH_TEXT];
+
+	return zs_fail(err, ZS_IO, "%s is no regular file", path_text(l, at, what));
 }
 
 int local_sync_dir(int fd)
@@ -40,6 +55,7 @@ int local_locate(const struct local *l, enum zs_object type, const struct zs_nam
 
 	out->dir = l->dirs[type];
 	out->dir_text = local_dir_names[type];
+	out->name = *name;
 	if (out->dir < 0)
 		return local_fail(l, err, ENOENT, "open directory", local_dir_names[type], "");
 	(void)zs_name_hex(name, hex);
@@ -72,8 +88,14 @@ static int fail_absent(const struct local *l, const struct local_place *at, stru
 	return -1;
 }
 
+struct opened {
+	const struct local_place *at;
+	int fd;
+	uint64_t size;
+};
+
 /* What is not a plain file is not ours; a fifo must not even block us. */
-static int open_object(const struct local *l, const struct local_place *at, uint64_t *out_bytes, struct zs_err *err)
+static int open_object(const struct local *l, const struct local_place *at, struct opened *out, struct zs_err *err)
 {
 	int fd = TEMP_FAILURE_RETRY(openat(at->dir, at->rel, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
 	struct stat st;
@@ -85,30 +107,30 @@ static int open_object(const struct local *l, const struct local_place *at, uint
 		goto fail;
 	}
 	if (!S_ISREG(st.st_mode)) {
-		(void)zs_fail(err, ZS_IO, "%s/%s/%s is no regular file", l->path, at->dir_text, at->rel);
+		(void)fail_no_file(l, at, err);
 		goto fail;
 	}
-	*out_bytes = (uint64_t)st.st_size;
-	return fd;
+	*out = (struct opened){at, fd, (uint64_t)st.st_size};
+	return 0;
 fail:
 	(void)close(fd);
 	return -1;
 }
 
 /* How much there is decides before anything is allocated. */
-static int read_range(const struct local *l, const struct local_place *at, int fd, uint64_t size, uint64_t offset,
-    size_t bytes, struct zs_buf *out, struct zs_err *err)
+static int read_range(const struct local *l, const struct opened *o, uint64_t offset, size_t bytes, struct zs_buf *out,
+    struct zs_err *err)
 {
-	char what[4096];
+	char what[PATH_TEXT];
 	size_t got;
 
-	if (bytes > size || offset > size - bytes)
-		return zs_fail(err, ZS_CORRUPT, "%s/%s/%s ends after %llu bytes; %zu at %llu were expected", l->path,
-		    at->dir_text, at->rel, (unsigned long long)size, bytes, (unsigned long long)offset);
-	(void)snprintf(what, sizeof(what), "%s/%s/%s", l->path, at->dir_text, at->rel);
+	(void)path_text(l, o->at, what);
+	if (bytes > o->size || offset > o->size - bytes)
+		return zs_fail(err, ZS_CORRUPT, "%s ends after %llu bytes; %zu at %llu were expected", what,
+		    (unsigned long long)o->size, bytes, (unsigned long long)offset);
 	if (zs_buf_reserve(out, bytes, err) < 0)
 		return -1;
-	if (zs_pread_full(fd, out->p + out->n, bytes, offset, &got, ZS_IO, what, err) < 0)
+	if (zs_pread_full(o->fd, out->p + out->n, bytes, offset, &got, ZS_IO, what, err) < 0)
 		return -1;
 	if (got < bytes)
 		return zs_fail(err, ZS_CORRUPT, "%s became shorter while it was read", what);
@@ -116,32 +138,30 @@ static int read_range(const struct local *l, const struct local_place *at, int f
 	return 0;
 }
 
-static int get_pack(struct local *l, const struct local_place *at, const struct zs_name *name, uint64_t offset, size_t bytes,
-    struct zs_buf *out, struct zs_err *err)
+static int get_pack(struct local *l, const struct local_place *at, uint64_t offset, size_t bytes, struct zs_buf *out,
+    struct zs_err *err)
 {
-	int fd = local_cache_borrow(&l->cache, name), cached = fd >= 0, rc;
-	uint64_t size = 0;
+	struct opened o = {at, local_cache_borrow(&l->cache, &at->name), 0};
+	int cached = o.fd >= 0, rc;
 	struct stat st;
 
 	/* somebody deleted it: a descriptor keeps the bytes, but the answer is what a fresh open says */
-	if (cached && (fstat(fd, &st) < 0 || st.st_nlink == 0)) {
-		local_cache_drop(&l->cache, name);
-		local_cache_give_back(&l->cache, fd);
+	if (cached && (fstat(o.fd, &st) < 0 || st.st_nlink == 0)) {
+		local_cache_drop(&l->cache, &at->name);
+		local_cache_give_back(&l->cache, o.fd);
 		cached = 0;
 	}
-	if (cached) {
-		size = (uint64_t)st.st_size;
-	} else {
-		fd = open_object(l, at, &size, err);
-		if (fd < 0)
-			return -1;
-		cached = local_cache_add(&l->cache, name, fd);
-	}
-	rc = read_range(l, at, fd, size, offset, bytes, out, err);
 	if (cached)
-		local_cache_give_back(&l->cache, fd);
+		o.size = (uint64_t)st.st_size;
+	else if (open_object(l, at, &o, err) < 0)
+		return -1;
 	else
-		(void)close(fd);
+		cached = local_cache_add(&l->cache, &at->name, o.fd);
+	rc = read_range(l, &o, offset, bytes, out, err);
+	if (cached)
+		local_cache_give_back(&l->cache, o.fd);
+	else
+		(void)close(o.fd);
 	return rc;
 }
 
@@ -150,18 +170,17 @@ int local_get(struct zs_backend *be, enum zs_object type, const struct zs_name *
 {
 	struct local *l = (struct local *)be;
 	struct local_place at;
-	uint64_t size;
-	int fd, rc;
+	struct opened o;
+	int rc;
 
 	if (local_locate(l, type, name, &at, err) < 0)
 		return -1;
 	if (type == ZS_OBJ_PACK)
-		return get_pack(l, &at, name, offset, bytes, out, err);
-	fd = open_object(l, &at, &size, err);
-	if (fd < 0)
+		return get_pack(l, &at, offset, bytes, out, err);
+	if (open_object(l, &at, &o, err) < 0)
 		return -1;
-	rc = read_range(l, &at, fd, size, offset, bytes, out, err);
-	(void)close(fd);
+	rc = read_range(l, &o, offset, bytes, out, err);
+	(void)close(o.fd);
 	return rc;
 }
 
@@ -170,20 +189,18 @@ int local_get_all(struct zs_backend *be, enum zs_object type, const struct zs_na
 {
 	struct local *l = (struct local *)be;
 	struct local_place at;
-	uint64_t size;
-	int fd, rc;
+	char what[PATH_TEXT];
+	struct opened o;
+	int rc;
 
-	if (local_locate(l, type, name, &at, err) < 0)
+	if (local_locate(l, type, name, &at, err) < 0 || open_object(l, &at, &o, err) < 0)
 		return -1;
-	fd = open_object(l, &at, &size, err);
-	if (fd < 0)
-		return -1;
-	if (size > max)
-		rc = zs_fail(err, ZS_CORRUPT, "%s/%s/%s has %llu bytes; at most %zu are allowed", l->path, at.dir_text,
-		    at.rel, (unsigned long long)size, max);
+	if (o.size > max)
+		rc = zs_fail(err, ZS_CORRUPT, "%s has %llu bytes; at most %zu are allowed", path_text(l, &at, what),
+		    (unsigned long long)o.size, max);
 	else
-		rc = read_range(l, &at, fd, size, 0, (size_t)size, out, err);
-	(void)close(fd);
+		rc = read_range(l, &o, 0, (size_t)o.size, out, err);
+	(void)close(o.fd);
 	return rc;
 }
 
@@ -202,7 +219,7 @@ int local_stat(struct zs_backend *be, enum zs_object type, const struct zs_name 
 		return local_prove_absent(l, &at, err);
 	}
 	if (!S_ISREG(st.st_mode))
-		return zs_fail(err, ZS_IO, "%s/%s/%s is no regular file", l->path, at.dir_text, at.rel);
+		return fail_no_file(l, &at, err);
 	*out_bytes = (uint64_t)st.st_size;
 	return 1;
 }

@@ -1,6 +1,6 @@
 /*
- * Listing the local backend, and clearing its tmp/ of dead writers' files.  An entry whose name cannot be an object's is
- * not ours and is passed over; everything else that is in doubt ends the listing with an error.
+ * Listing the local backend, and clearing its tmp/ of dead writers' files.  An entry whose name cannot be an object's
+ * is not ours and is passed over; everything else that is in doubt ends the listing with an error.
  */
 #include "backend_private.h"
 
@@ -16,7 +16,8 @@
 typedef int entry_fn(struct local *l, int fd, const char *name, void *ctx, struct zs_err *err);
 
 /* Each scan has its own position: not the shared descriptor's. */
-static int scan(struct local *l, int parent, const char *rel, const char *text, entry_fn *fn, void *ctx, struct zs_err *err)
+static int scan(struct local *l, int parent, const char *rel, const char *text, entry_fn *fn, void *ctx,
+    struct zs_err *err)
 {
 	int fd = openat(parent, rel, O_RDONLY | O_DIRECTORY | O_CLOEXEC), rc = 0;
 	struct dirent *e;

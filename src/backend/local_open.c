@@ -71,7 +71,7 @@ static struct local *local_new(const char *path, struct zs_err *err)
 	return l;
 }
 
-/* A missing directory is an error when it is needed, not now: whoever looks for a config must be told that there is none. */
+/* A missing directory is an error when it is needed, not now: who looks for a config must learn that there is none. */
 static int open_dir(struct local *l, const char *name, int *out_fd, struct zs_err *err)
 {
 	*out_fd = openat(l->root, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -186,9 +186,9 @@ static int open_new_root(struct local *l, struct zs_err *err)
 {
 	if (make_root(l, err) < 0)
 		return -1;
-	if (open_root(l, err) < 0)
-		return err->cause == ZS_NOTFOUND ? zs_fail(err, ZS_EXISTS, "%s is there and no directory", l->path) : -1;
-	return check_empty(l, err);
+	if (open_root(l, err) == 0)
+		return check_empty(l, err);
+	return err->cause == ZS_NOTFOUND ? zs_fail(err, ZS_EXISTS, "%s is there and no directory", l->path) : -1;
 }
 
 /* tmp comes first: of two that create in the same place, one stops there */

@@ -1,6 +1,6 @@
 /*
- * Writing in the local backend: temporary file, fsync, link to the final name without replacing, fsync of the directory.
- * Also the reserve file, whose space lets a prune start on a full disk.
+ * Writing in the local backend: temporary file, fsync, link to the final name without replacing, fsync of the
+ * directory.  Also the reserve file, whose space lets a prune start on a full disk.
  */
 #include "backend_private.h"
 
@@ -70,7 +70,8 @@ int local_put_append(struct zs_put *put, struct zs_span data, struct zs_err *err
 		return -1;
 	p->written += data.n;
 	if (p->written - p->flushed >= FLUSH_STEP) {
-		(void)sync_file_range(p->fd, (off_t)p->flushed, (off_t)(p->written - p->flushed), SYNC_FILE_RANGE_WRITE);
+		(void)sync_file_range(p->fd, (off_t)p->flushed, (off_t)(p->written - p->flushed),
+		    SYNC_FILE_RANGE_WRITE);
 		p->flushed = p->written;
 	}
 	return 0;
@@ -221,7 +222,8 @@ int local_reserve_make(struct zs_backend *be, struct zs_err *err)
 	struct stat st;
 	int fd, rc = -1;
 
-	if (fstatat(l->root, "reserve", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) && st.st_size >= RESERVE_BYTES)
+	if (fstatat(l->root, "reserve", &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode) &&
+	    st.st_size >= RESERVE_BYTES)
 		return 0;
 	fd = make_temp(l, temp, err);
 	if (fd < 0)

@@ -1,6 +1,6 @@
 /*
- * Names of temporary files, and the proof that their writer is dead.  A name carries host, machine, boot, pid namespace,
- * pid and the process's start; any doubt means alive.  Removing the files is left to local_list.c.
+ * Names of temporary files, and the proof that their writer is dead.  A name carries host, machine, boot, pid
+ * namespace, pid and the process's start; any doubt means alive.  Removing the files is left to local_list.c.
  */
 #include "backend_private.h"
 

@@ -63,7 +63,8 @@ static size_t search(const struct mem_store *s, enum zs_object type, const struc
 	return lo;
 }
 
-static int fail_name(struct zs_err *err, enum zs_cause cause, const char *what, enum zs_object type, const struct zs_name *name)
+static int fail_name(struct zs_err *err, enum zs_cause cause, const char *what, enum zs_object type,
+    const struct zs_name *name)
 {
 	char label[BACKEND_LABEL];
 
@@ -71,7 +72,8 @@ static int fail_name(struct zs_err *err, enum zs_cause cause, const char *what, 
 }
 
 /* *data is taken over if it goes well */
-static int insert(struct mem_store *s, enum zs_object type, const struct zs_name *name, struct zs_buf *data, struct zs_err *err)
+static int insert(struct mem_store *s, enum zs_object type, const struct zs_name *name, struct zs_buf *data,
+    struct zs_err *err)
 {
 	int found;
 	size_t at = search(s, type, name, &found);
@@ -142,8 +144,8 @@ static int get_locked(const struct mem_store *s, enum zs_object type, const stru
 	return bytes > 0 ? zs_buf_add(out, data->p + offset, bytes, err) : 0;
 }
 
-static int mem_get(struct zs_backend *be, enum zs_object type, const struct zs_name *name, uint64_t offset, size_t bytes,
-    struct zs_buf *out, struct zs_err *err)
+static int mem_get(struct zs_backend *be, enum zs_object type, const struct zs_name *name, uint64_t offset,
+    size_t bytes, struct zs_buf *out, struct zs_err *err)
 {
 	struct mem_store *s = lock(be);
 	int rc = get_locked(s, type, name, offset, bytes, out, err);

@@ -101,8 +101,8 @@ static int record_put_commit(struct zs_put *put, const struct zs_name *name, str
 	return rc;
 }
 
-static int record_get(struct zs_backend *be, enum zs_object type, const struct zs_name *name, uint64_t offset, size_t bytes,
-    struct zs_buf *out, struct zs_err *err)
+static int record_get(struct zs_backend *be, enum zs_object type, const struct zs_name *name, uint64_t offset,
+    size_t bytes, struct zs_buf *out, struct zs_err *err)
 {
 	return zs_backend_get(of(be)->inner, type, name, offset, bytes, out, err);
 }
@@ -119,7 +119,8 @@ static int record_stat(struct zs_backend *be, enum zs_object type, const struct 
 	return zs_backend_stat(of(be)->inner, type, name, out_bytes, err);
 }
 
-static int record_list(struct zs_backend *be, enum zs_object type, zs_backend_list_fn *fn, void *ctx, struct zs_err *err)
+static int record_list(struct zs_backend *be, enum zs_object type, zs_backend_list_fn *fn, void *ctx,
+    struct zs_err *err)
 {
 	return zs_backend_list(of(be)->inner, type, fn, ctx, err);
 }

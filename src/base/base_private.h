@@ -60,8 +60,8 @@ struct merge {
 	int started;
 };
 
-/* memory is borrowed: at least n times file->record_max bytes. */
-int sorter_merge_init(struct merge *m, const struct run_file *f, size_t first, size_t n, uint8_t *memory, size_t memory_n,
+/* Runs first .. first + n - 1.  The memory is borrowed: at least n times file->record_max bytes. */
+int sorter_merge_init(struct merge *m, const struct run_file *f, size_t first, size_t n, struct zs_buf memory,
     struct zs_err *err) ZS_MUST_USE;
 /* 1 and a record, borrowed until the next call; 0; -1 */
 int sorter_merge_next(struct merge *m, const uint8_t **out_record, struct zs_err *err) ZS_MUST_USE;

@@ -167,7 +167,8 @@ int zs_time_parse(const char *text, int64_t *out_ns, struct zs_err *err)
 	else if ((rc = parse_calendar(text, &sec)) == 0)
 		rc = __builtin_mul_overflow(sec, (int64_t)NS, &ns) ? -1 : 0;
 	if (rc < 0)
-		return zs_fail(err, ZS_USAGE, "\"%s\" is no time; write 2026-11-22, 2026-11-22T23:14:05Z or @seconds", text);
+		return zs_fail(err, ZS_USAGE, "\"%s\" is no time; write 2026-11-22, 2026-11-22T23:14:05Z or @seconds",
+		    text);
 	*out_ns = ns;
 	return 0;
 }

@@ -44,7 +44,8 @@ int zs_write_all(int fd, const void *p, size_t n, enum zs_cause cause, const cha
 	return 0;
 }
 
-int zs_pwrite_all(int fd, const void *p, size_t n, uint64_t at, enum zs_cause cause, const char *what, struct zs_err *err)
+int zs_pwrite_all(int fd, const void *p, size_t n, uint64_t at, enum zs_cause cause, const char *what,
+    struct zs_err *err)
 {
 	const uint8_t *from = p;
 
@@ -83,7 +84,8 @@ int zs_read_full(int fd, void *p, size_t n, size_t *out_n, enum zs_cause cause, 
 	return 0;
 }
 
-int zs_pread_full(int fd, void *p, size_t n, uint64_t at, size_t *out_n, enum zs_cause cause, const char *what, struct zs_err *err)
+int zs_pread_full(int fd, void *p, size_t n, uint64_t at, size_t *out_n, enum zs_cause cause, const char *what,
+    struct zs_err *err)
 {
 	size_t done = 0;
 

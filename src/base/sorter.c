@@ -1,7 +1,7 @@
 /*
  * External merge sort.  Records gather in one arena, from its start, their references from its end; a full arena is
- * sorted and spilled as a run, and in the end the same arena holds the merge's read buffers.  More runs than that allows
- * are merged in several passes.
+ * sorted and spilled as a run, and in the end the same arena holds the merge's read buffers.  More runs than that
+ * allows are merged in several passes.
  */
 #include "base_private.h"
 
@@ -198,7 +198,7 @@ int zs_sorter_add(struct zs_sorter *s, struct zs_span key, struct zs_span value,
 }
 
 /* Runs [at, at + n) become one. */
-static int merge_runs(struct zs_sorter *s, size_t at, size_t n, uint8_t *memory, size_t memory_n, struct zs_err *err)
+static int merge_runs(struct zs_sorter *s, size_t at, size_t n, struct zs_buf memory, struct zs_err *err)
 {
 	struct merge m = {0};
 	const uint8_t *record;
@@ -206,7 +206,7 @@ static int merge_runs(struct zs_sorter *s, size_t at, size_t n, uint8_t *memory,
 
 	if (sorter_file_begin(&s->file, s->tmp_dir, err) < 0)
 		return -1;
-	rc = sorter_merge_init(&m, &s->file, at, n, memory, memory_n, err);
+	rc = sorter_merge_init(&m, &s->file, at, n, memory, err);
 	while (rc == 0 && (rc = sorter_merge_next(&m, &record, err)) == 1)
 		rc = sorter_file_add(&s->file, record, err);
 	sorter_merge_fini(&m);
@@ -215,27 +215,27 @@ static int merge_runs(struct zs_sorter *s, size_t at, size_t n, uint8_t *memory,
 
 static int start_merge(struct zs_sorter *s, struct zs_err *err)
 {
-	size_t slice = s->file.record_max > SLICE_MIN ? s->file.record_max : SLICE_MIN, memory_n = s->arena_n;
-	size_t fan = memory_n / slice, at = 0, n;
-	uint8_t *memory = s->arena;
+	size_t slice = s->file.record_max > SLICE_MIN ? s->file.record_max : SLICE_MIN, at = 0, n;
+	struct zs_buf memory = {s->arena, s->arena_n, s->arena_n}; /* borrowed */
+	size_t fan = memory.n / slice;
 
 	if (fan < 2) {
-		memory_n = 2 * slice;
-		fan = 2;
-		memory = s->wide = malloc(memory_n);
-		if (!memory)
+		s->wide = malloc(2 * slice);
+		if (!s->wide)
 			return zs_fail_nomem(err);
+		memory = (struct zs_buf){s->wide, 2 * slice, 2 * slice};
+		fan = 2;
 	}
-	/* From left to right: neighbours only, so that equal keys keep their order.  Each merge is as small as it may be,
-	 * since all that it takes is written again. */
+	/* From left to right: neighbours only, so that equal keys keep their order.  Each merge is as small as it may
+	 * be, since all that it takes is written again. */
 	while (s->file.run_count > fan) {
 		n = s->file.run_count - fan + 1 < fan ? s->file.run_count - fan + 1 : fan;
 		if (at + n > s->file.run_count)
 			at = 0;
-		if (merge_runs(s, at++, n, memory, memory_n, err) < 0)
+		if (merge_runs(s, at++, n, memory, err) < 0)
 			return -1;
 	}
-	return sorter_merge_init(&s->merge, &s->file, 0, s->file.run_count, memory, memory_n, err);
+	return sorter_merge_init(&s->merge, &s->file, 0, s->file.run_count, memory, err);
 }
 
 int zs_sorter_sort(struct zs_sorter *s, struct zs_err *err)

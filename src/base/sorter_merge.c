@@ -93,10 +93,10 @@ static void sift_down(struct merge *m, size_t i)
 	m->cursors[i] = moving;
 }
 
-int sorter_merge_init(struct merge *m, const struct run_file *f, size_t first, size_t n, uint8_t *memory, size_t memory_n,
+int sorter_merge_init(struct merge *m, const struct run_file *f, size_t first, size_t n, struct zs_buf memory,
     struct zs_err *err)
 {
-	size_t slice = memory_n / n, i;
+	size_t slice = memory.n / n, i;
 
 	*m = (struct merge){.file = f};
 	assert(slice >= f->record_max && first + n <= f->run_count);
@@ -108,7 +108,8 @@ int sorter_merge_init(struct merge *m, const struct run_file *f, size_t first, s
 		const struct run *r = &f->runs[first + i];
 		int rc;
 
-		*c = (struct cursor){.at = r->start, .end = r->end, .buf = memory + i * slice, .cap = slice, .number = i};
+		*c = (struct cursor){.at = r->start, .end = r->end, .cap = slice, .number = i};
+		c->buf = memory.p + i * slice;
 		rc = load(f, c, err);
 		if (rc < 0)
 			return -1;

@@ -10,8 +10,10 @@ static char scratch_dir[64];
 
 static inline int scratch_make(void **state)
 {
+	const char *base = access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
+
+	(void)snprintf(scratch_dir, sizeof(scratch_dir), "%s/zs-test-XXXXXX", base);
 	(void)state;
-	(void)snprintf(scratch_dir, sizeof(scratch_dir), "%s/zs-test-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	return mkdtemp(scratch_dir) ? 0 : -1;
 }
 

@@ -271,7 +271,8 @@ static void lists(void **state)
 	for (i = 0; i < 40; i++) {
 		struct zs_name name = name_of(i);
 
-		assert_int_equal(zs_backend_put(be, ZS_OBJ_PACK, &name, zs_span("................................................", i), &err), 0);
+		assert_int_equal(zs_backend_put(be, ZS_OBJ_PACK, &name,
+		    zs_span("................................................", i), &err), 0);
 	}
 	s = (struct seen){.stop_at = 64};
 	assert_int_equal(zs_backend_list(be, ZS_OBJ_PACK, see, &s, &err), 0);
@@ -372,7 +373,8 @@ static void *mix(void *arg)
 				atomic_fetch_add(&r->wrong, 1);
 			break;
 		case 1:
-			if (zs_backend_put(r->be, ZS_OBJ_PACK, &name, zs_span(data, 3000), &err) < 0 && err.cause != ZS_EXISTS)
+			if (zs_backend_put(r->be, ZS_OBJ_PACK, &name, zs_span(data, 3000), &err) < 0 &&
+			    err.cause != ZS_EXISTS)
 				atomic_fetch_add(&r->wrong, 1);
 			break;
 		case 2:

@@ -84,7 +84,8 @@ static void once(void **state)
 
 	(void)state;
 	for (n = 0; fired; n++) {
-		struct zs_backend *mem = zs_backend_mem_new(), *bad = zs_backend_faulty_new(mem, n, ZS_FAULT_ONCE, ZS_NOSPACE);
+		struct zs_backend *mem = zs_backend_mem_new();
+		struct zs_backend *bad = zs_backend_faulty_new(mem, n, ZS_FAULT_ONCE, ZS_NOSPACE);
 		struct zs_put *put = NULL;
 		struct zs_err err = {0};
 		int well = run(bad, &err);
@@ -118,7 +119,8 @@ static void lost(void **state)
 
 	(void)state;
 	for (n = 0; n < OPERATIONS; n++) {
-		struct zs_backend *mem = zs_backend_mem_new(), *bad = zs_backend_faulty_new(mem, n, ZS_FAULT_LOST, ZS_OK);
+		struct zs_backend *mem = zs_backend_mem_new();
+		struct zs_backend *bad = zs_backend_faulty_new(mem, n, ZS_FAULT_LOST, ZS_OK);
 		struct zs_put *put = NULL;
 		struct zs_err err = {0};
 		int i;
@@ -140,7 +142,8 @@ static void torn(void **state)
 
 	(void)state;
 	for (n = 0; n < OPERATIONS; n++) {
-		struct zs_backend *mem = zs_backend_mem_new(), *bad = zs_backend_faulty_new(mem, n, ZS_FAULT_TORN, ZS_IO);
+		struct zs_backend *mem = zs_backend_mem_new();
+		struct zs_backend *bad = zs_backend_faulty_new(mem, n, ZS_FAULT_TORN, ZS_IO);
 		struct zs_name b = name_of(2);
 		struct zs_buf buf = ZS_BUF_INIT;
 		struct zs_put *put = NULL;

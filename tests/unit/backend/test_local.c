@@ -443,7 +443,8 @@ static void leftover(char fields[8][100], int field, const char *value, int dead
 	int i;
 
 	for (i = 0; i < 8; i++)
-		n += (size_t)snprintf(out + n, 256 - n, "%s%s", i ? "," : "", i == 7 ? "" : i == field ? value : fields[i]);
+		n += (size_t)snprintf(out + n, 256 - n, "%s%s", i ? "," : "",
+		    i == 7 ? "" : i == field ? value : fields[i]);
 	(void)snprintf(out + n, 256 - n, "%zu", 1000 + name_count);
 	expected[name_count++] = dead;
 	(void)snprintf(rel, sizeof(rel), "r/tmp/%s", out);
@@ -463,7 +464,8 @@ static pid_t dead_pid(void)
 
 static void only_the_dead_are_tidied(void **state)
 {
-	static const char *const junk[] = {"README", "1", "1,,,,,,,", ",,,,,,,", "2,h,1,b,1,1,1,1", "1,h,1,b,1,1,1", "1,a,b,c,d,e,f,g"};
+	static const char *const junk[] = {"README", "1", "1,,,,,,,", ",,,,,,,", "2,h,1,b,1,1,1,1", "1,h,1,b,1,1,1",
+	    "1,a,b,c,d,e,f,g"};
 	struct zs_backend *be = create();
 	char fields[8][100], other[400], rel[300];
 	struct zs_err err = {0};
@@ -566,7 +568,8 @@ static void no_descriptors(void **state)
 	none = (struct rlimit){3, was.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
 	failed += list(be, ZS_OBJ_PACK, &n, &err) == -1 && err.cause == ZS_IO && err.sys == EMFILE;
-	failed += zs_backend_get(be, ZS_OBJ_PACK, &name, 0, 1, &b, &err) == -1 && err.cause == ZS_IO && err.sys == EMFILE;
+	failed += zs_backend_get(be, ZS_OBJ_PACK, &name, 0, 1, &b, &err) == -1 && err.cause == ZS_IO &&
+	    err.sys == EMFILE;
 	failed += zs_backend_get_all(be, ZS_OBJ_PACK, &absent, 1, &b, &err) == -1 && err.sys == EMFILE;
 	failed += zs_backend_put(be, ZS_OBJ_PACK, &absent, zs_span_str("x"), &err) == -1 && err.sys == EMFILE;
 	failed += zs_backend_tidy(be, &err) == -1 && err.sys == EMFILE;

@@ -194,7 +194,8 @@ static size_t temps(void)
 	return n - 2;
 }
 
-static void expect_all_or_nothing(enum zs_object type, const struct zs_name *name, const uint8_t *data, size_t n, int there)
+static void expect_all_or_nothing(enum zs_object type, const struct zs_name *name, const uint8_t *data, size_t n,
+    int there)
 {
 	struct zs_backend *be;
 	struct zs_buf b = ZS_BUF_INIT;
@@ -343,7 +344,8 @@ static void reading(void **state)
 		for (n = 0; n < 20; n++) {
 			struct zs_name name = name_of((uint8_t)n);
 
-			assert_int_equal(zs_backend_put(be, (enum zs_object)t, &name, zs_span_str("0123456789"), &err), 0);
+			assert_int_equal(zs_backend_put(be, (enum zs_object)t, &name, zs_span_str("0123456789"),
+			    &err), 0);
 		}
 	for (e = 0; e < 2; e++)
 		for (t = ZS_OBJ_KEY; t <= ZS_OBJ_INDEX; t++)

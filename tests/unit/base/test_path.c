@@ -11,8 +11,10 @@
 
 static void valid_and_not(void **state)
 {
-	static const char *const good[] = {"a", "a/b", "...", "a..", "..a", ".a", "a/.b", "\x01", "\xff/\xfe", "a b", "-"};
-	static const char *const bad[] = {"", "/", "/a", "a/", "a//b", ".", "..", "a/.", "a/..", "./a", "../a", "a/./b", "a/../b"};
+	static const char *const good[] = {"a", "a/b", "...", "a..", "..a", ".a", "a/.b", "\x01", "\xff/\xfe", "a b",
+	    "-"};
+	static const char *const bad[] = {"", "/", "/a", "a/", "a//b", ".", "..", "a/.", "a/..", "./a", "../a",
+	    "a/./b", "a/../b"};
 	size_t i;
 
 	(void)state;
@@ -93,7 +95,8 @@ static void order_equals_the_model(void **state)
 	(void)state;
 	for (round = 0; round < 60000; round++) {
 		uint8_t a[64], b[64];
-		size_t common = (size_t)rand_r(&seed) % 24, an = random_path(a, 40, &seed), bn = random_path(b, 40, &seed);
+		size_t common = (size_t)rand_r(&seed) % 24, an = random_path(a, 40, &seed),
+		       bn = random_path(b, 40, &seed);
 		struct zs_span x, y;
 
 		if (common > an)
@@ -114,7 +117,8 @@ static void order_equals_the_model(void **state)
 
 static void directories_stand_before_their_content(void **state)
 {
-	static const char *const sorted[] = {"a", "a/\x01", "a/b", "a/b/c", "a/b c", "a\x01", "a b", "a-", "a.", "a0", "aa", "b"};
+	static const char *const sorted[] = {"a", "a/\x01", "a/b", "a/b/c", "a/b c", "a\x01", "a b", "a-", "a.", "a0",
+	    "aa", "b"};
 	size_t i, k;
 
 	(void)state;
@@ -151,7 +155,8 @@ static void typed_paths_become_clean(void **state)
 	static const char *const cases[][2] = {
 	    {"", ""}, {"/", ""}, {".", ""}, {"..", ""}, {"./", ""}, {"../../..", ""}, {"//", ""},
 	    {"a", "a"}, {"/a", "a"}, {"./a", "a"}, {"a/", "a"}, {"a//b", "a/b"}, {"a/./b", "a/b"}, {"a/../b", "b"},
-	    {"a/b/..", "a"}, {"a/..", ""}, {"a/../..", ""}, {"../a", "a"}, {"a/b/../../c", "c"}, {"/a/b/../c/./d//", "a/c/d"},
+	    {"a/b/..", "a"}, {"a/..", ""}, {"a/../..", ""}, {"../a", "a"}, {"a/b/../../c", "c"},
+	    {"/a/b/../c/./d//", "a/c/d"},
 	    {"...", "..."}, {"a/...", "a/..."}, {".a/..b", ".a/..b"}, {" / ", " / "},
 	};
 	struct zs_err err = {0};

@@ -45,7 +45,8 @@ static struct item *make_items(size_t n, size_t key_max, size_t value_max, unsig
 		items[i].key_n = (uint32_t)((size_t)rand_r(&seed) % (key_max + 1));
 		items[i].value_n = 4 + (uint32_t)((size_t)rand_r(&seed) % (value_max + 1));
 		for (k = 0; k < items[i].key_n; k++)
-			items[i].key[k] = rand_r(&seed) % 3 ? (uint8_t)(rand_r(&seed) % 2) : (uint8_t)(rand_r(&seed) % 256);
+			items[i].key[k] = rand_r(&seed) % 3 ? (uint8_t)(rand_r(&seed) % 2) :
+			    (uint8_t)(rand_r(&seed) % 256);
 	}
 	return items;
 }
@@ -269,7 +270,8 @@ static int find_spill(void)
 	return -1;
 }
 
-/* Lengths in the file are not trusted: flipped or cut, it ends in an error or in records, never in a crash or a loop. */
+/* Lengths in the file are not trusted: flipped or cut, it ends in an error or in records, never in a crash or a
+ * loop. */
 static void damaged_spill_file(void **state)
 {
 	struct item *items = make_items(3000, 24, 60, 2);
@@ -327,7 +329,8 @@ static void freeing_early(void **state)
 	for (stop = 0; stop < 4; stop++) {
 		assert_int_equal(zs_sorter_new(65536, "/tmp", &s, &err), 0);
 		for (i = 0; stop > 0 && i < 100; i++)
-			assert_int_equal(zs_sorter_add(s, zs_span(scratch, i), zs_span(scratch, sizeof(scratch)), &err), 0);
+			assert_int_equal(zs_sorter_add(s, zs_span(scratch, i), zs_span(scratch, sizeof(scratch)),
+			    &err), 0);
 		if (stop > 1)
 			assert_int_equal(zs_sorter_sort(s, &err), 0);
 		if (stop > 2)

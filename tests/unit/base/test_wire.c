@@ -6,8 +6,8 @@
 #include <string.h>
 #include <cmocka.h>
 
-static const uint64_t edges[] = {0, 1, 127, 128, 255, 256, 16383, 16384, 65535, 65536, 0x7fffffff, 0x80000000, 0xffffffff,
-    0x100000000, 0x7fffffffffffffff, 0x8000000000000000, 0xfffffffffffffffe, 0xffffffffffffffff};
+static const uint64_t edges[] = {0, 1, 127, 128, 255, 256, 16383, 16384, 65535, 65536, 0x7fffffff, 0x80000000,
+    0xffffffff, 0x100000000, 0x7fffffffffffffff, 0x8000000000000000, 0xfffffffffffffffe, 0xffffffffffffffff};
 #define EDGES (sizeof(edges) / sizeof(*edges))
 
 static void fixed_integers_round_trip(void **state)
