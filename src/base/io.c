@@ -109,7 +109,7 @@ int zs_pread_full(int fd, void *p, size_t n, uint64_t at, size_t *out_n, enum zs
 /* all that is left of fd, at most max bytes */
 static int read_rest(int fd, size_t max, struct zs_buf *out, enum zs_cause cause, const char *path, struct zs_err *err)
 {
-	size_t start = out->n, got;
+	size_t start = out->n, got = 0;
 
 	for (;;) {
 		size_t left = max - (out->n - start), want = left < READ_STEP ? left + 1 : READ_STEP;
