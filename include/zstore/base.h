@@ -16,9 +16,6 @@
 
 /* ------------------------------------------------------------------ errors */
 
-/* The top meson.build passes -DZS_VERSION="..."; here the word is a cause.  Harmless once that macro has another name. */
-#undef ZS_VERSION
-
 /* What a caller can act on.  The number is not stored anywhere. */
 enum zs_cause {
 	ZS_OK = 0,
