@@ -112,7 +112,8 @@ static int unpack_zstd(struct zs_press *p, struct zs_span pressed, size_t plain_
 
 	/* One frame that says its size: before any memory is asked for. */
 	if (said == ZSTD_CONTENTSIZE_ERROR || said == ZSTD_CONTENTSIZE_UNKNOWN || said != plain_bytes)
-		return zs_fail(err, ZS_CORRUPT, "compressed bytes do not hold the %zu bytes that they should", plain_bytes);
+		return zs_fail(err, ZS_CORRUPT, "compressed bytes do not hold the %zu bytes that they should",
+		    plain_bytes);
 	if (ZSTD_findFrameCompressedSize(pressed.p, pressed.n) != pressed.n)
 		return zs_fail(err, ZS_CORRUPT, "compressed bytes are cut off or continue after their end");
 	if (zs_buf_reserve(out, plain_bytes, err) < 0)

@@ -110,7 +110,8 @@ int zs_pack_seal_open(const struct zs_keyring *kr, const struct zs_name *repo_id
 		return -1;
 	if (!kr->can_read)
 		return zs_fail(err, ZS_KEY, "this key can write packs but not read them");
-	if (crypto_box_seal_open(pack_key.b, header.p + SEALED_AT, SEALED_BYTES, kr->data_public.b, kr->data_secret.b)) {
+	if (crypto_box_seal_open(pack_key.b, header.p + SEALED_AT, SEALED_BYTES, kr->data_public.b,
+	    kr->data_secret.b)) {
 		zs_fail(err, ZS_CORRUPT, "the pack's key is damaged or was not sealed for this repository");
 		goto out;
 	}
@@ -191,7 +192,8 @@ int zs_pack_open_part(const struct zs_pack_seal *ps, enum zs_part type, uint64_t
 	place(ps, type, number, nonce, ad);
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(out->p + out->n, NULL, NULL, sealed.p, sealed.n, ad, sizeof ad,
 	    nonce, ps->aead.b) != 0)
-		return zs_fail(err, ZS_CORRUPT, "part %llu of the pack is damaged or forged", (unsigned long long)number);
+		return zs_fail(err, ZS_CORRUPT, "part %llu of the pack is damaged or forged",
+		    (unsigned long long)number);
 	out->n += sealed.n - ZS_SEAL_TAG;
 	return 0;
 }

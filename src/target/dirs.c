@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "files_private.h"
+#include "target_private.h"
 
 #define DIR_FLAGS (O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
@@ -46,6 +46,7 @@ static int open_component(int at, const char *name, enum dirs_make make)
 static size_t stretch(struct zs_span path, int single)
 {
 	const uint8_t *slash;
+	size_t n;
 
 	if (single) {
 		slash = memchr(path.p, '/', path.n);
@@ -53,8 +54,10 @@ static size_t stretch(struct zs_span path, int single)
 	}
 	if (path.n < PATH_MAX)
 		return path.n;
-	slash = memrchr(path.p, '/', PATH_MAX - 1);
-	return (size_t)(slash - path.p); /* components are short: there is one */
+	n = PATH_MAX - 1;
+	while (path.p[n] != '/') /* components are short: there is one */
+		n--;
+	return n;
 }
 
 /* Open the directory at path below the root; single: component by component.  A descriptor, or -1 and errno. */
@@ -130,8 +133,10 @@ static struct dir *dir_new(struct zs_files *f, struct zs_span path, uint64_t has
 		goto fail;
 	d->fd = open_dir(f, path, make);
 	if (d->fd < 0) {
-		files_fail(path, errno, errno == ELOOP || errno == ENOTDIR ? "something that is no directory is in the way" :
-		    "open directory", err);
+		if (errno == ELOOP || errno == ENOTDIR)
+			files_fail(path, errno, "something that is no directory is in the way", err);
+		else
+			files_fail(path, errno, "open directory", err);
 		goto fail;
 	}
 	return d;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "files_private.h"
+#include "target_private.h"
 
 #define VERIFY_BYTES (256u << 10)
 
@@ -93,7 +93,7 @@ static int create_at(struct zs_files *f, const struct place *pl, const struct zs
 			continue;
 		if (errno != EEXIST)
 			return files_fail(pl->path, errno, "create", err);
-		room = files_make_room(f, pl, e, err);
+		room = special_make_room(f, pl, e, err);
 		if (room <= 0)
 			return room;
 	}

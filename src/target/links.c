@@ -1,11 +1,11 @@
 /*
- * Remembers the first names of hard-linked files for the tar target, in bounded memory: a table of sets, the oldest of a
- * full set goes first, and everything goes when the paths together grow too large.
+ * Remembers the first names of hard-linked files for the tar target, in bounded memory: a table of sets, the oldest
+ * of a full set goes first, and everything goes when the paths together grow too large.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "tar_private.h"
+#include "target_private.h"
 
 #define SETS 4096u
 #define WAYS 8u

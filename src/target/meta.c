@@ -9,7 +9,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "files_private.h"
+#include "target_private.h"
 
 struct target { /* what is worked on, and how it is reached */
 	struct zs_files *f;

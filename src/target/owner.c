@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "files_private.h"
+#include "target_private.h"
 
 #define LOOKUP_MAX (4u << 20) /* a group's members can be many */
 

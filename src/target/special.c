@@ -1,6 +1,6 @@
 /*
- * Restoring what is no ordinary file: directories, symlinks, devices, pipes, further names of a file; and the rule about
- * what is already there.  Content is in files.c.
+ * Restoring what is no ordinary file: directories, symlinks, devices, pipes, further names of a file; and the rule
+ * about what is already there.  Content is in files.c.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "files_private.h"
+#include "target_private.h"
 
 static mode_t type_of(uint8_t kind)
 {
@@ -57,7 +57,7 @@ static int seems_equal(const struct place *pl, const struct stat *st, const stru
 	}
 }
 
-int files_make_room(struct zs_files *f, const struct place *pl, const struct zs_entry *e, struct zs_err *err)
+int special_make_room(struct zs_files *f, const struct place *pl, const struct zs_entry *e, struct zs_err *err)
 {
 	struct stat st;
 	int64_t mtime_ns;
@@ -98,7 +98,7 @@ static int make_special(struct zs_files *f, const struct place *pl, const struct
 			return 1;
 		if (errno != EEXIST)
 			return files_fail(pl->path, errno, "create", err);
-		room = files_make_room(f, pl, e, err);
+		room = special_make_room(f, pl, e, err);
 		if (room <= 0)
 			return room;
 	}
@@ -150,7 +150,8 @@ static int same_inode(const struct place *a, const struct place *b)
 	struct stat sa, sb;
 
 	return fstatat(a->dir->fd, a->name, &sa, AT_SYMLINK_NOFOLLOW) == 0 &&
-	    fstatat(b->dir->fd, b->name, &sb, AT_SYMLINK_NOFOLLOW) == 0 && sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+	    fstatat(b->dir->fd, b->name, &sb, AT_SYMLINK_NOFOLLOW) == 0 && sa.st_dev == sb.st_dev &&
+	    sa.st_ino == sb.st_ino;
 }
 
 static int make_link(struct zs_files *f, const struct place *from, const struct place *to, struct zs_err *err)
@@ -164,7 +165,7 @@ static int make_link(struct zs_files *f, const struct place *from, const struct 
 			return files_fail(to->path, errno, "link", err);
 		if (same_inode(from, to)) /* must not be removed: it may be the only name */
 			return f->overwrite == ZS_OVERWRITE_NEVER ? 0 : 1;
-		room = files_make_room(f, to, NULL, err);
+		room = special_make_room(f, to, NULL, err);
 		if (room <= 0)
 			return room;
 	}

@@ -15,7 +15,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
-#include "tar_private.h"
+#include "target_private.h"
 
 #define PART_MAX (64u << 10)
 #define NAMED_MAX 300u /* bytes of a path in a message */
@@ -92,7 +92,8 @@ static int add_acl(struct archive_entry *to, int type, struct zs_span value)
 
 		for (size_t i = 0; i < sizeof tags / sizeof *tags; i++)
 			if (tags[i].kernel == tag)
-				(void)archive_entry_acl_add_entry(to, type, perm & 7, tags[i].tag, named ? (int)id : -1, "");
+				(void)archive_entry_acl_add_entry(to, type, perm & 7, tags[i].tag,
+				    named ? (int)id : -1, "");
 	}
 	return 1;
 }

@@ -34,7 +34,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	zs_buf_clear(&out);
 	if (zs_press_pack(press, s, as % 20, &packed, &algo, &err) < 0 || packed.n > s.n)
 		abort();
-	if (zs_press_unpack(press, algo, zs_buf_span(&packed), s.n, &out, &err) < 0 || !zs_span_eq(zs_buf_span(&out), s))
+	if (zs_press_unpack(press, algo, zs_buf_span(&packed), s.n, &out, &err) < 0 ||
+	    !zs_span_eq(zs_buf_span(&out), s))
 		abort();
 	(void)zs_press_is_dense(press, s);
 	zs_buf_fini(&out);

@@ -98,7 +98,8 @@ static size_t naive_cut(const struct zs_chunk_sizes *s, const uint8_t *p, size_t
 static void agrees_with_naive(void **state)
 {
 	static const struct zs_chunk_sizes sizes[] = {
-		{64, 65, 66}, {64, 64, 64}, {64, 66, 1000}, {64, 256, 1024}, {100, 300, 301}, {128, 1024, 4096}, {512, 2048, 8192},
+		{64, 65, 66}, {64, 64, 64}, {64, 66, 1000}, {64, 256, 1024}, {100, 300, 301}, {128, 1024, 4096},
+		{512, 2048, 8192},
 		{1000, 1000, 3000}, {700, 777, 777},
 	};
 
@@ -190,7 +191,8 @@ static size_t chunks_of(const struct zs_chunk_table *t, const struct zs_chunk_si
 
 static void mean_is_avg(void **state)
 {
-	static const struct zs_chunk_sizes sizes[] = {{64, 1024, 1 << 20}, {256, 1024, 4096}, {512, 2048, 16384}, {1024, 1536, 8192}};
+	static const struct zs_chunk_sizes sizes[] = {{64, 1024, 1 << 20}, {256, 1024, 4096}, {512, 2048, 16384},
+	    {1024, 1536, 8192}};
 
 	(void)state;
 	for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
@@ -278,7 +280,8 @@ static void depends_on_the_key(void **state)
 	assert_int_equal(zs_chunk_table_new(&other_seed, &other, &err), 0);
 	assert_int_equal(zs_chunk_table_new(&seed, &again, &err), 0);
 	for (at = 0; at < n; at += zs_chunk_cut(table, &sizes, noise + at, n - at, 1)) {
-		assert_int_equal(zs_chunk_cut(table, &sizes, noise + at, n - at, 1), zs_chunk_cut(again, &sizes, noise + at, n - at, 1));
+		assert_int_equal(zs_chunk_cut(table, &sizes, noise + at, n - at, 1),
+		    zs_chunk_cut(again, &sizes, noise + at, n - at, 1));
 		cut_at[at] = 1;
 	}
 	for (at = 0; at < n; at += zs_chunk_cut(other, &sizes, noise + at, n - at, 1), count++)
@@ -292,7 +295,8 @@ static void depends_on_the_key(void **state)
 static void valid_sizes(void **state)
 {
 	static const struct zs_chunk_sizes good[] = {{64, 64, 64}, {16384, 65536, 262144}, {64, 100, ZS_CHUNK_MAX}};
-	static const struct zs_chunk_sizes bad[] = {{63, 64, 65}, {64, 63, 65}, {64, 66, 65}, {64, 65, ZS_CHUNK_MAX + 1}, {0, 0, 0}};
+	static const struct zs_chunk_sizes bad[] = {{63, 64, 65}, {64, 63, 65}, {64, 66, 65},
+	    {64, 65, ZS_CHUNK_MAX + 1}, {0, 0, 0}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof good / sizeof *good; i++)
@@ -304,7 +308,8 @@ static void valid_sizes(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(agrees_with_naive), cmocka_unit_test(pinned), cmocka_unit_test(any_slicing), cmocka_unit_test(ends),
+		cmocka_unit_test(agrees_with_naive), cmocka_unit_test(pinned), cmocka_unit_test(any_slicing),
+		cmocka_unit_test(ends),
 		cmocka_unit_test(mean_is_avg), cmocka_unit_test(evenly_spread), cmocka_unit_test(poor_bytes),
 		cmocka_unit_test(survives_a_shift), cmocka_unit_test(depends_on_the_key), cmocka_unit_test(valid_sizes),
 	};

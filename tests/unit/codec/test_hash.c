@@ -23,9 +23,11 @@ static void known_name(void **state)
 
 	(void)state;
 	zs_codec_name(zs_span_str("abc"), &name); /* BLAKE2b-256, as b2sum -l 256 says */
-	assert_string_equal(zs_name_hex(&name, hex), "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
+	assert_string_equal(zs_name_hex(&name, hex),
+	    "bddd813c634239723171ef3fee98579b94964e3bb1cb3e427262c8c068d52319");
 	zs_codec_name(zs_span(NULL, 0), &name);
-	assert_string_equal(zs_name_hex(&name, hex), "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8");
+	assert_string_equal(zs_name_hex(&name, hex),
+	    "0e5751c026e543b2e8ab2eb06099daa1d1e5df47778f7787faab45cdf12fe3a8");
 }
 
 static void streamed(void **state)

@@ -29,7 +29,8 @@ static void derive(void **state)
 	zs_key_derive(&key, "zstore box", zs_span_str("place"), &a);
 	memcpy(as_name.b, a.b, sizeof a.b);
 	/* Python: hashlib.blake2b(b"zstore boxplace", digest_size=32, key=bytes(range(32))) */
-	assert_string_equal(zs_name_hex(&as_name, hex), "d1daf3b0ca0c0386972d64575e3a35d52e40d64bcf44b791195ce13a193befe3");
+	assert_string_equal(zs_name_hex(&as_name, hex),
+	    "d1daf3b0ca0c0386972d64575e3a35d52e40d64bcf44b791195ce13a193befe3");
 	zs_key_derive(&key, "zstore box", zs_span_str("places"), &b);
 	assert_memory_not_equal(a.b, b.b, sizeof a.b);
 	zs_key_derive(&key, "zstore bax", zs_span_str("place"), &b);

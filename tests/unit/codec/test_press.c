@@ -218,7 +218,8 @@ static void dense(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(comes_back), cmocka_unit_test(gain_rule), cmocka_unit_test(lies), cmocka_unit_test(bomb),
+		cmocka_unit_test(comes_back), cmocka_unit_test(gain_rule), cmocka_unit_test(lies),
+		cmocka_unit_test(bomb),
 		cmocka_unit_test(two_frames), cmocka_unit_test(flipped), cmocka_unit_test(dense),
 	};
 

@@ -78,14 +78,17 @@ static void parts_come_back(void **state)
 		assert_int_equal(sealed.n - at, bytes + ZS_SEAL_TAG);
 		zs_buf_clear(&out);
 		assert_int_equal(zs_buf_add(&out, "x", 1, &err), 0);
-		assert_int_equal(zs_pack_open_part(r, ZS_PART_BLOCK, n, zs_span(sealed.p + at, sealed.n - at), &out, &err), 0);
+		assert_int_equal(zs_pack_open_part(r, ZS_PART_BLOCK, n, zs_span(sealed.p + at, sealed.n - at), &out,
+		    &err), 0);
 		assert_int_equal(out.n, bytes + 1);
 		assert_memory_equal(out.p + 1, plain, bytes);
 		zs_buf_clear(&out);
 		/* another number, another type */
-		assert_int_equal(zs_pack_open_part(r, ZS_PART_BLOCK, n + 1, zs_span(sealed.p + at, sealed.n - at), &out, &err), -1);
+		assert_int_equal(zs_pack_open_part(r, ZS_PART_BLOCK, n + 1, zs_span(sealed.p + at, sealed.n - at),
+		    &out, &err), -1);
 		assert_int_equal(err.cause, ZS_CORRUPT);
-		assert_int_equal(zs_pack_open_part(r, ZS_PART_DIRECTORY, n, zs_span(sealed.p + at, sealed.n - at), &out, &err), -1);
+		assert_int_equal(zs_pack_open_part(r, ZS_PART_DIRECTORY, n, zs_span(sealed.p + at, sealed.n - at),
+		    &out, &err), -1);
 		assert_int_equal(out.n, 0);
 	}
 	zs_pack_seal_free(w);
@@ -108,13 +111,15 @@ static void damaged_parts(void **state)
 	for (size_t bit = 0; bit < sealed.n * 8; bit++) {
 		sealed.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
 		err.cause = ZS_OK;
-		assert_int_equal(zs_pack_open_part(w, ZS_PART_TRAILER, UINT64_MAX, zs_buf_span(&sealed), &out, &err), -1);
+		assert_int_equal(zs_pack_open_part(w, ZS_PART_TRAILER, UINT64_MAX, zs_buf_span(&sealed), &out, &err),
+		    -1);
 		assert_int_equal(err.cause, ZS_CORRUPT);
 		assert_int_equal(out.n, 0);
 		sealed.p[bit / 8] ^= (uint8_t)(1u << bit % 8);
 	}
 	for (size_t n = 0; n < sealed.n; n++)
-		assert_int_equal(zs_pack_open_part(w, ZS_PART_TRAILER, UINT64_MAX, zs_span(sealed.p, n), &out, &err), -1);
+		assert_int_equal(zs_pack_open_part(w, ZS_PART_TRAILER, UINT64_MAX, zs_span(sealed.p, n), &out, &err),
+		    -1);
 	assert_int_equal(zs_pack_open_part(w, ZS_PART_TRAILER, UINT64_MAX, zs_buf_span(&sealed), &out, &err), 0);
 	zs_pack_seal_free(w);
 	zs_buf_fini(&sealed);

@@ -2,8 +2,9 @@
 #include "sandbox.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 
-#include "../../../src/target/files_private.h"
+#include "../../../src/target/target_private.h"
 
 static const char text[] = "Subject: hello\n\nworld\n";
 
@@ -134,7 +135,8 @@ static void rules(void **state)
 	static const struct { enum zs_overwrite rule; const char *old; int64_t after_ns; int made; } rows[] = {
 		{ZS_OVERWRITE_ALWAYS, "old", 0, 1}, {ZS_OVERWRITE_ALWAYS, text, 0, 1},
 		{ZS_OVERWRITE_NEVER, "old", -1, 0}, {ZS_OVERWRITE_NEVER, "old", 1, 0},
-		{ZS_OVERWRITE_NEWER, "old", -1, 1}, {ZS_OVERWRITE_NEWER, "old", 0, 0}, {ZS_OVERWRITE_NEWER, "old", 1, 0},
+		{ZS_OVERWRITE_NEWER, "old", -1, 1}, {ZS_OVERWRITE_NEWER, "old", 0, 0},
+		{ZS_OVERWRITE_NEWER, "old", 1, 0},
 		{ZS_OVERWRITE_IF_DIFFERENT, text, 0, 0}, {ZS_OVERWRITE_IF_DIFFERENT, text, 1, 1},
 		{ZS_OVERWRITE_IF_DIFFERENT, text, -1, 1}, {ZS_OVERWRITE_IF_DIFFERENT, "old", 0, 1},
 	};
@@ -184,7 +186,8 @@ static void replaces_names(void **state)
 
 static void directory_in_the_way(void **state)
 {
-	static const enum zs_overwrite rules_with_replacing[] = {ZS_OVERWRITE_ALWAYS, ZS_OVERWRITE_NEWER, ZS_OVERWRITE_IF_DIFFERENT};
+	static const enum zs_overwrite rules_with_replacing[] = {ZS_OVERWRITE_ALWAYS, ZS_OVERWRITE_NEWER,
+	    ZS_OVERWRITE_IF_DIFFERENT};
 	struct zs_err err = {0};
 
 	(void)state;
@@ -243,7 +246,8 @@ static void refused(struct zs_files *f, struct zs_span path)
 
 static void invalid_paths(void **state)
 {
-	static const char *const bad[] = {"", "/", "..", "../outside/new", "a/../../outside/new", ".", "a//b", "/etc/x", "a/", "a/./b"};
+	static const char *const bad[] = {"", "/", "..", "../outside/new", "a/../../outside/new", ".", "a//b",
+	    "/etc/x", "a/", "a/./b"};
 	struct zs_files *f = files_open(ZS_OVERWRITE_ALWAYS);
 	struct zs_err err = {0};
 
@@ -439,6 +443,50 @@ static void threads(void **state)
 	zs_files_free(f);
 }
 
+/* Descriptors run out at every possible point: an error that says so, and nothing half made under a name. */
+static void no_descriptors(void **state)
+{
+	struct rlimit before, few;
+	unsigned failed = 0, done = 0;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	for (unsigned spare = 0; spare < 6; spare++) {
+		struct zs_files *f = files_open(ZS_OVERWRITE_ALWAYS);
+		struct zs_entry e = file_entry(sp(text)), dir = {.kind = ZS_ENTRY_DIR}, fifo = {.kind = ZS_ENTRY_FIFO};
+		int lowest = open("/dev/null", O_RDONLY), rcs[5];
+		struct zs_err errs[5] = {{0}};
+
+		assert_true(lowest >= 0);
+		(void)close(lowest);
+		few = before;
+		few.rlim_cur = (rlim_t)lowest + spare;
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
+		rcs[0] = whole(f, "d/e/mail", text, &errs[0]);
+		rcs[1] = zs_files_special(f, sp("d/pipe"), &fifo, &errs[1]);
+		rcs[2] = zs_files_create(f, sp("g/mail"), &e, &errs[2]);
+		rcs[3] = zs_files_mkdir(f, sp("h/i/j"), &errs[3]);
+		rcs[4] = rcs[3] < 0 ? 0 : zs_files_dir_finish(f, sp("h/i/j"), &dir, &errs[4]);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		for (unsigned i = 0; i < 5; i++) {
+			if (rcs[i] >= 0) {
+				done++;
+				continue;
+			}
+			failed++;
+			assert_int_equal(errs[i].cause, ZS_TARGET);
+			assert_int_equal(errs[i].sys, EMFILE);
+		}
+		assert_int_equal(exists(at("root/d/e/mail")), rcs[0] == 1);
+		assert_int_equal(exists(at("root/g/mail")), rcs[2] == 1);
+		zs_files_free(f);
+		(void)unlink(at("root/d/e/mail"));
+		(void)unlink(at("root/g/mail"));
+		(void)unlink(at("root/d/pipe"));
+	}
+	assert_true(failed > 5 && done > 5);
+}
+
 static void no_root(void **state)
 {
 	struct zs_files_target_settings s = {.overwrite = ZS_OVERWRITE_ALWAYS};
@@ -461,8 +509,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		test(whole_file), test(in_pieces), test(verify_sizes), test(wrong_content_touches_nothing), test(rules),
 		test(replaces_names), test(directory_in_the_way), test(file_as_parent), test(invalid_paths),
-		test(symlinked_parents), test(replaced_parent), test(replaced_file), test(very_long_path), test(threads),
-		test(no_root),
+		test(symlinked_parents), test(replaced_parent), test(replaced_file), test(very_long_path),
+		test(threads),
+		test(no_descriptors), test(no_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

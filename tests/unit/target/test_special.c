@@ -8,7 +8,8 @@
 static struct zs_entry entry(uint8_t kind, uint32_t mode)
 {
 	struct zs_entry e = {
-		.kind = kind, .flags = ZS_ENTRY_HAS_MODE, .mode = mode, .uid = geteuid(), .gid = getegid(), .mtime_ns = -1500000000,
+		.kind = kind, .flags = ZS_ENTRY_HAS_MODE, .mode = mode, .uid = geteuid(), .gid = getegid(),
+		.mtime_ns = -1500000000,
 	};
 
 	return e;
@@ -348,7 +349,8 @@ static void not_root(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(symlinks), test(pipes_and_sockets), test(devices), test(directories), test(hard_links), test(xattrs),
+		test(symlinks), test(pipes_and_sockets), test(devices), test(directories), test(hard_links),
+		test(xattrs),
 		test(acls), test(owners), test(not_root),
 	};
 

@@ -3,7 +3,8 @@
 
 static void contents_only(void **state)
 {
-	struct zs_entry a = file_entry(sp("hello ")), b = {.kind = ZS_ENTRY_FILE, .size = 70000}, dir = {.kind = ZS_ENTRY_DIR};
+	struct zs_entry a = file_entry(sp("hello ")), b = {.kind = ZS_ENTRY_FILE, .size = 70000},
+	    dir = {.kind = ZS_ENTRY_DIR};
 	struct zs_target *t = NULL;
 	struct zs_buf out = ZS_BUF_INIT;
 	struct zs_err err = {0};

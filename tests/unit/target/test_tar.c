@@ -7,7 +7,7 @@
 #include <archive_entry.h>
 #include <sys/xattr.h>
 
-#include "../../../src/target/tar_private.h"
+#include "../../../src/target/target_private.h"
 
 struct reader { struct archive *a; struct archive_entry *e; int fd; };
 
@@ -84,10 +84,13 @@ static void close_reader(struct reader *r)
 static void kinds(void **state)
 {
 	static const char *const names[] = {"dir/", "dir/mail", "dir/pipe", "dir/soft", "dir/zero"};
-	struct zs_entry dir = {.kind = ZS_ENTRY_DIR, .flags = ZS_ENTRY_HAS_MODE, .mode = 02750, .uid = 7, .gid = 8, .mtime_ns = -1};
-	struct zs_entry fifo = {.kind = ZS_ENTRY_FIFO, .mtime_ns = 1000000000}, soft = {.kind = ZS_ENTRY_SYMLINK, .target = sp("../x")};
+	struct zs_entry dir = {.kind = ZS_ENTRY_DIR, .flags = ZS_ENTRY_HAS_MODE, .mode = 02750, .uid = 7, .gid = 8,
+	    .mtime_ns = -1};
+	struct zs_entry fifo = {.kind = ZS_ENTRY_FIFO, .mtime_ns = 1000000000};
+	struct zs_entry soft = {.kind = ZS_ENTRY_SYMLINK, .target = sp("../x")};
 	struct zs_entry sock = {.kind = ZS_ENTRY_SOCKET}, zero = {.kind = ZS_ENTRY_CHAR, .rdev = 0x105};
-	struct zs_entry e = {.kind = ZS_ENTRY_FILE, .flags = ZS_ENTRY_HAS_MODE, .mode = 0640, .mtime_ns = 123456789, .size = 70001};
+	struct zs_entry e = {.kind = ZS_ENTRY_FILE, .flags = ZS_ENTRY_HAS_MODE, .mode = 0640, .mtime_ns = 123456789,
+	    .size = 70001};
 	uint8_t *content = calloc(1, 70001);
 	struct zs_err err = {0};
 	struct zs_target *t;
@@ -247,7 +250,8 @@ static void attributes(void **state)
 	assert_int_equal(seen, 2);
 	assert_int_equal(archive_entry_acl_reset(r.e, ARCHIVE_ENTRY_ACL_TYPE_ACCESS), 5);
 	seen = 0;
-	while (archive_entry_acl_next(r.e, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, &type, &permset, &tag, &qual, &name) == ARCHIVE_OK)
+	while (archive_entry_acl_next(r.e, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, &type, &permset, &tag, &qual,
+	    &name) == ARCHIVE_OK)
 		if (tag == ARCHIVE_ENTRY_ACL_USER) {
 			assert_int_equal(qual, 12345);
 			assert_int_equal(permset, 4);

@@ -1,6 +1,9 @@
-/* What the files of a directory target share: files.c (content), special.c (the rest), dirs.c, meta.c, owner.c. */
-#ifndef ZSTORE_FILES_PRIVATE_H
-#define ZSTORE_FILES_PRIVATE_H
+/*
+ * What the files of this layer share.  A directory: files.c (content), special.c (the rest), dirs.c, meta.c, owner.c.
+ * A tar: tar.c, links.c.
+ */
+#ifndef ZSTORE_TARGET_PRIVATE_H
+#define ZSTORE_TARGET_PRIVATE_H
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -49,19 +52,24 @@ enum dirs_make { DIRS_FIND, DIRS_MAKE };
 
 /* The last bytes of a path for a message, with %.*s. */
 #define TAIL_MAX 300
-#define TAIL(s) (int)((s).n < TAIL_MAX ? (s).n : TAIL_MAX), (const char *)(s).p + ((s).n < TAIL_MAX ? 0 : (s).n - TAIL_MAX)
+#define TAIL(s) \
+	(int)((s).n < TAIL_MAX ? (s).n : TAIL_MAX), \
+	(const char *)(s).p + ((s).n < TAIL_MAX ? 0 : (s).n - TAIL_MAX)
 
 /* Open the directory of path; every place that was entered is left.  -1: ZS_TARGET, also for what is no valid path. */
-int dirs_enter(struct zs_files *f, struct zs_span path, enum dirs_make make, struct place *out, struct zs_err *err) ZS_MUST_USE;
+int dirs_enter(struct zs_files *f, struct zs_span path, enum dirs_make make, struct place *out,
+    struct zs_err *err) ZS_MUST_USE;
 void dirs_leave(struct zs_files *f, struct place *pl);
 void dirs_close_all(struct zs_files *f);
+
+int files_fail(struct zs_span path, int sys, const char *what, struct zs_err *err); /* -1 */
 
 /*
  * Something stands at pl under the name that e (NULL: a link) is to have.  1 it was removed (or is gone), 0 leave it
  * alone, -1 it cannot be replaced.
  */
-int files_make_room(struct zs_files *f, const struct place *pl, const struct zs_entry *e, struct zs_err *err) ZS_MUST_USE;
-int files_fail(struct zs_span path, int sys, const char *what, struct zs_err *err); /* -1 */
+int special_make_room(struct zs_files *f, const struct place *pl, const struct zs_entry *e,
+    struct zs_err *err) ZS_MUST_USE;
 
 /* Owner, xattrs, mode, times, in this order.  What does not work is reported as a problem. */
 enum meta_handle { META_REAL, META_PATH }; /* fd is an ordinary one, or O_PATH */
@@ -69,5 +77,14 @@ void meta_apply(struct zs_files *f, const struct place *pl, const struct zs_entr
 
 /* The ids that e's owner has here. */
 void owner_ids(struct zs_files *f, const struct zs_entry *e, uid_t *out_uid, gid_t *out_gid);
+
+/* First names of hard-linked files. */
+struct links;
+struct links *links_new(void); /* NULL: no memory */
+void links_free(struct links *l);
+/* The path under which this file came first (borrowed until the next links_add), or NULL if it is not known. */
+const char *links_find(const struct links *l, uint64_t dev, uint64_t ino);
+/* Remember it.  What is forgotten for lack of room or memory is only stored once more. */
+void links_add(struct links *l, uint64_t dev, uint64_t ino, struct zs_span path);
 
 #endif
