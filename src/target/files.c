@@ -221,7 +221,7 @@ out:
 static int verify(int fd, const struct place *pl, const struct zs_entry *e, struct zs_err *err)
 {
 	size_t room = e->size < VERIFY_BYTES ? (size_t)e->size + 1 : VERIFY_BYTES, have;
-	uint64_t bytes, sum;
+	uint64_t bytes, sum = 0;
 	uint8_t *buf = malloc(room);
 	int rc = -1;
 
@@ -232,11 +232,9 @@ static int verify(int fd, const struct place *pl, const struct zs_entry *e, stru
 	bytes = have;
 	if (have < room)
 		sum = zs_hash64(0, zs_span(buf, have));
-	else if (room < VERIFY_BYTES)
-		sum = 0; /* longer than it should be */
-	else if (sum_large(fd, buf, have, pl->name, &bytes, &sum, err) < 0)
+	else if (room == VERIFY_BYTES && sum_large(fd, buf, have, pl->name, &bytes, &sum, err) < 0)
 		goto out;
-	rc = check_sum(pl->path, e, bytes, sum, err);
+	rc = check_sum(pl->path, e, bytes, sum, err); /* one that fills a small buffer is too long already */
 out:
 	free(buf);
 	return rc;
