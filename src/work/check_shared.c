@@ -45,9 +45,10 @@ static int name_hits(struct search *s, const struct check_bad *bad, struct zs_er
 	char here[24], there[24], hex[ZS_ID_HEX];
 	struct zs_err why = {0};
 
-	for (; row < end && zs_id_cmp(&row->node, &bad->node) == 0; row++) {
+	for (; row < end && zs_id_cmp(&row->node, &bad->node) == 0; row++)
 		if (row->snapshot == s->snapshot)
-			continue;
+			return 0; /* it has been said */
+	for (row = bad; row < end && row->snapshot == bad->snapshot && zs_id_cmp(&row->node, &bad->node) == 0; row++) {
 		(void)check_label(s->c, s->snapshot, here);
 		(void)check_label(s->c, row->snapshot, there);
 		if (row->about == CHECK_NODE)
