@@ -8,7 +8,10 @@
 
 #define SEGMENTS_MAX 20
 
+#define PARAMS_MAX 32
+
 struct param { struct zs_span name, value; int quoted; };
+struct params { struct param v[PARAMS_MAX]; size_t n; };
 
 static int is_space(uint8_t c)
 {
@@ -64,13 +67,42 @@ static int next_param(struct zs_span *s, struct param *out)
 	return 0;
 }
 
-static int find(struct zs_span field, const char *name, struct param *out)
+/* All of them, as many as count. */
+static void read_params(struct zs_span field, struct params *out)
 {
+	out->n = 0;
 	(void)until(&field, ';', ';');
-	while (next_param(&field, out))
-		if (sniff_equal(out->name.p, out->name.n, name))
-			return 1;
-	return 0;
+	while (out->n < PARAMS_MAX && next_param(&field, &out->v[out->n]))
+		out->n++;
+}
+
+enum form { PLAIN, EXTENDED, SEGMENT, EXTENDED_SEGMENT }; /* name, name*, name*3, name*3* */
+
+static const struct param *find(const struct params *l, const char *name, enum form form, unsigned segment)
+{
+	size_t name_n = strlen(name);
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct zs_span s = l->v[i].name;
+		unsigned k = 0;
+
+		if (s.n < name_n || !sniff_equal(s.p, name_n, name))
+			continue;
+		s = zs_span(s.p + name_n, s.n - name_n);
+		if (form == PLAIN && !s.n)
+			return &l->v[i];
+		if (form == PLAIN || !s.n || s.p[0] != '*')
+			continue;
+		if (form == EXTENDED && s.n == 1)
+			return &l->v[i];
+		if (form == EXTENDED || s.n < 2 || s.n > 4)
+			continue;
+		for (s = zs_span(s.p + 1, s.n - 1); s.n && s.p[0] >= '0' && s.p[0] <= '9'; s = zs_span(s.p + 1, s.n - 1))
+			k = k * 10 + s.p[0] - '0';
+		if (k == segment && (form == SEGMENT ? !s.n : s.n == 1 && s.p[0] == '*'))
+			return &l->v[i];
+	}
+	return NULL;
 }
 
 /* The value without its quotes. */
@@ -129,38 +161,27 @@ static int split_charset(struct zs_buf *b, size_t from, struct zs_buf *charset, 
 }
 
 /* name*, or name*0, name*0*, name*1 ... : the bytes and their charset.  1 found, 0, -1. */
-static int gather_extended(struct zs_span field, const char *name, struct zs_buf *bytes, struct zs_buf *charset, struct zs_err *err)
+static int gather_extended(const struct params *l, const char *name, struct zs_buf *bytes, struct zs_buf *charset, struct zs_err *err)
 {
-	for (unsigned k = 0; k <= SEGMENTS_MAX; k++) {
-		struct zs_buf want = ZS_BUF_INIT;
-		struct param p = {.quoted = 0};
-		size_t from = bytes->n;
-		int rc, encoded = 1;
+	const struct param *p = find(l, name, EXTENDED, 0);
+	int whole = p != NULL;
 
-		rc = k ? zs_buf_printf(&want, err, "%s*%u*", name, k - 1) : zs_buf_printf(&want, err, "%s*", name);
-		if (!rc)
-			rc = zs_buf_add_u8(&want, 0, err);
-		if (rc < 0) {
-			zs_buf_fini(&want);
-			return -1;
-		}
-		rc = find(field, (const char *)want.p, &p);
-		if (!rc && k) {
-			want.p[want.n - 2] = 0; /* the same without the last star */
+	for (unsigned k = 0; k < (whole ? 1 : SEGMENTS_MAX); k++) {
+		size_t from = bytes->n;
+		int encoded = 1;
+
+		if (!whole)
+			p = find(l, name, EXTENDED_SEGMENT, k);
+		if (!p) {
+			p = find(l, name, SEGMENT, k);
 			encoded = 0;
-			rc = find(field, (const char *)want.p, &p);
 		}
-		zs_buf_fini(&want);
-		if (!rc && k)
-			return bytes->n > 0;
-		if (!rc)
-			continue;
-		if (add_plain(&p, bytes, err) < 0 || (encoded && k < 2 && split_charset(bytes, from, charset, err) < 0))
+		if (!p)
+			break;
+		if (add_plain(p, bytes, err) < 0 || (encoded && !k && split_charset(bytes, from, charset, err) < 0))
 			return -1;
 		if (encoded)
 			undo_percent(bytes, from);
-		if (!k)
-			return 1;
 	}
 	return bytes->n > 0;
 }
@@ -168,10 +189,12 @@ static int gather_extended(struct zs_span field, const char *name, struct zs_buf
 int params_find(struct zs_span field, const char *name, int as_text, struct zs_buf *out, struct zs_err *err)
 {
 	struct zs_buf bytes = ZS_BUF_INIT, charset = ZS_BUF_INIT;
-	struct param p;
+	const struct param *p;
+	struct params list;
 	int rc;
 
-	rc = gather_extended(field, name, &bytes, &charset, err);
+	read_params(field, &list);
+	rc = gather_extended(&list, name, &bytes, &charset, err);
 	if (rc < 0)
 		goto out;
 	if (rc && as_text) {
@@ -179,8 +202,8 @@ int params_find(struct zs_span field, const char *name, int as_text, struct zs_b
 			       : zs_mail_header_text(zs_buf_span(&bytes), bytes.n * 3, out, err);
 	} else if (rc) {
 		rc = zs_buf_add_span(out, zs_buf_span(&bytes), err);
-	} else if (find(field, name, &p)) {
-		rc = add_plain(&p, &bytes, err);
+	} else if ((p = find(&list, name, PLAIN, 0))) {
+		rc = add_plain(p, &bytes, err);
 		if (!rc)
 			rc = as_text ? zs_mail_header_text(zs_buf_span(&bytes), bytes.n * 3, out, err)
 				     : zs_buf_add_span(out, zs_buf_span(&bytes), err);

@@ -61,7 +61,7 @@ static int shape(const struct zs_place *p, struct wrap *w, struct zs_err *err)
 {
 	uint64_t length = zs_mail_b64_length(p->total, p->line, p->crlf, p->tail);
 
-	if (!p->b64 || !p->line || p->line > RUN_LINE_MAX || !p->total || length > UINT64_MAX - p->at ||
+	if (!p->b64 || !p->line || p->line > RUN_LINE_MAX || !p->total || length >= UINT64_MAX - p->at ||
 	    p->position >= p->total || p->bytes > p->total - p->position || !p->bytes)
 		return zs_fail(err, ZS_CORRUPT, "place: not within its base64 extent");
 	*w = (struct wrap){.total = p->total, .line = p->line, .crlf = p->crlf, .tail = p->tail};
@@ -99,7 +99,7 @@ int zs_mail_place_encode(const struct zs_place *p, struct zs_span decoded, struc
 		fragment(p, end - n, decoded.p + decoded.n - n, n, &out_fragments[count++]);
 		decoded.n -= n;
 	}
-	*out_at = p->at + wrap_offset(&w, from / 3 * 4);
+	*out_at = p->at + (decoded.n ? wrap_offset(&w, from / 3 * 4) : 0);
 	*out_fragment_count = count;
 	return decoded.n ? wrap_encode(&w, from / 3, decoded, out, err) : 0;
 }
