@@ -1,6 +1,6 @@
 /*
- * Builds a tree from entries in path order: one open node per level; a node that ends is stored and becomes a row of the
- * level above.  What ends a node is rules.c's business, how rows are encoded is format's.
+ * Builds a tree from entries in path order: one open node per level; a node that ends is stored and becomes a row of
+ * the level above.  What ends a node is rules.c's business, how rows are encoded is format's.
  */
 #include "tree_private.h"
 
@@ -12,8 +12,8 @@ struct level {
 	uint32_t rows;
 	uint64_t weight;
 	struct zs_totals totals;
-	struct zs_buf last; /* path of the last row added */
-	uint64_t nodes;	    /* stored so far */
+	struct zs_buf last;  /* path of the last row added */
+	uint64_t nodes;      /* stored so far */
 	struct zs_id stored; /* the last of them, */
 	struct zs_totals stored_totals;
 };
@@ -119,7 +119,8 @@ static int check_entry(const struct zs_tree_builder *b, const struct zs_node_row
 	if (last->n > 0 && zs_path_cmp(zs_buf_span(last), row->path) >= 0)
 		return zs_fail(err, ZS_INTERNAL, "an entry comes out of order: %.*s", n, (const char *)row->path.p);
 	if (tree_row_weight(0, row) > TREE_ROW_MAX)
-		return zs_fail(err, ZS_LIMIT, "an entry of %zu bytes: %.*s", row->entry.n, n, (const char *)row->path.p);
+		return zs_fail(
+		    err, ZS_LIMIT, "an entry of %zu bytes: %.*s", row->entry.n, n, (const char *)row->path.p);
 	return 0;
 }
 
@@ -139,7 +140,8 @@ int zs_tree_builder_add(struct zs_tree_builder *b, struct zs_span path, struct z
 	return 0;
 }
 
-int zs_tree_builder_finish(struct zs_tree_builder *b, struct zs_id *out_root, struct zs_totals *out_totals, struct zs_err *err)
+int zs_tree_builder_finish(
+    struct zs_tree_builder *b, struct zs_id *out_root, struct zs_totals *out_totals, struct zs_err *err)
 {
 	const struct level *l;
 

@@ -13,7 +13,8 @@ struct zs_tree_cursor {
 	struct zs_buf dir;
 };
 
-int zs_tree_cursor_new(const struct zs_tree_io *io, const struct zs_id *root, struct zs_tree_cursor **out, struct zs_err *err)
+int zs_tree_cursor_new(
+    const struct zs_tree_io *io, const struct zs_id *root, struct zs_tree_cursor **out, struct zs_err *err)
 {
 	struct zs_tree_cursor *c = calloc(1, sizeof(*c));
 
@@ -63,7 +64,8 @@ int zs_tree_cursor_seek(struct zs_tree_cursor *c, struct zs_span path, struct zs
 	return got < 0 ? -1 : 0;
 }
 
-int zs_tree_cursor_next(struct zs_tree_cursor *c, struct zs_span *out_path, struct zs_span *out_entry, struct zs_err *err)
+int zs_tree_cursor_next(
+    struct zs_tree_cursor *c, struct zs_span *out_path, struct zs_span *out_entry, struct zs_err *err)
 {
 	struct tree_walk *w = &c->walk;
 	int got;
@@ -119,7 +121,8 @@ int zs_tree_cursor_skip(struct zs_tree_cursor *c, struct zs_span dir, struct zs_
 	return got < 0 ? -1 : 0;
 }
 
-int zs_tree_lookup(const struct zs_tree_io *io, const struct zs_id *root, struct zs_span path, struct zs_buf *out, struct zs_err *err)
+int zs_tree_lookup(
+    const struct zs_tree_io *io, const struct zs_id *root, struct zs_span path, struct zs_buf *out, struct zs_err *err)
 {
 	struct tree_walk w;
 	int got;
@@ -167,7 +170,8 @@ static int add_item(struct tree_walk *w, struct zs_totals *sum, struct zs_err *e
 	return tree_walk_step(w, err);
 }
 
-int zs_tree_totals(const struct zs_tree_io *io, const struct zs_id *root, struct zs_span path, struct zs_totals *out, struct zs_err *err)
+int zs_tree_totals(const struct zs_tree_io *io, const struct zs_id *root, struct zs_span path, struct zs_totals *out,
+    struct zs_err *err)
 {
 	struct zs_totals sum = {0};
 	struct tree_walk w;

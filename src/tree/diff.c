@@ -81,7 +81,8 @@ static int run(struct differ *d, struct zs_err *err)
 	return -1;
 }
 
-int zs_tree_diff(const struct zs_tree_io *io, const struct zs_id *a, const struct zs_id *b, zs_tree_diff_fn *fn, void *ctx, struct zs_err *err)
+int zs_tree_diff(const struct zs_tree_io *io, const struct zs_id *a, const struct zs_id *b, zs_tree_diff_fn *fn,
+    void *ctx, struct zs_err *err)
 {
 	struct differ d = {.fn = fn, .ctx = ctx};
 	int rc;

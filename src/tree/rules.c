@@ -1,6 +1,6 @@
 /*
- * The two rules that are part of the format: where a node ends, and what its totals are.  Builder, walk and check all ask
- * here.
+ * The two rules that are part of the format: where a node ends, and what its totals are.  Builder, walk and check all
+ * ask here.
  */
 #include "tree_private.h"
 

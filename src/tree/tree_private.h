@@ -8,10 +8,10 @@
 
 /* All of these are part of the format: store-format/tree.md */
 #define TREE_LEVELS 16
-#define TREE_LEAF_ROWS 24	       /* average */
-#define TREE_INNER_ROWS 32	       /* average */
-#define TREE_ROWS_MAX 4096	       /* of any node */
-#define TREE_WEIGHT_MAX (512u << 10)   /* of a node with more than one row */
+#define TREE_LEAF_ROWS 24               /* average */
+#define TREE_INNER_ROWS 32              /* average */
+#define TREE_ROWS_MAX 4096              /* of any node */
+#define TREE_WEIGHT_MAX (512u << 10)    /* of a node with more than one row */
 #define TREE_ROW_MAX (ZS_NODE_MAX - 64) /* weight of one row */
 #define TREE_LEAF_ROW_WEIGHT 16
 #define TREE_INNER_ROW_WEIGHT 64
@@ -28,7 +28,8 @@ int tree_is_full(uint32_t rows, uint64_t weight, uint64_t next);
 /* ----------------------------------------------------------------- totals */
 
 /* An overflow fails with `cause`: the writer's limit, or what no writer can have written. */
-int tree_totals_add(struct zs_totals *t, const struct zs_totals *more, enum zs_cause cause, struct zs_err *err) ZS_MUST_USE;
+int tree_totals_add(
+    struct zs_totals *t, const struct zs_totals *more, enum zs_cause cause, struct zs_err *err) ZS_MUST_USE;
 int tree_totals_entry(struct zs_span entry, struct zs_totals *out, struct zs_err *err) ZS_MUST_USE;
 int tree_totals_eq(const struct zs_totals *a, const struct zs_totals *b);
 
@@ -47,7 +48,7 @@ struct tree_level {
 	/* only where boundaries are checked */
 	uint64_t weight;
 	int at_boundary; /* the last row taken is one */
-	int unproven;	 /* the node before this ended without a boundary: was it full? */
+	int unproven;    /* the node before this ended without a boundary: was it full? */
 	uint32_t before_rows;
 	uint64_t before_weight;
 };

@@ -23,7 +23,8 @@ static int visit_item(struct tree_walk *w, const struct zs_tree_visit *v, struct
 	return tree_walk_step(w, err);
 }
 
-int zs_tree_visit(const struct zs_tree_io *io, const struct zs_id *root, const struct zs_tree_visit *v, struct zs_err *err)
+int zs_tree_visit(
+    const struct zs_tree_io *io, const struct zs_id *root, const struct zs_tree_visit *v, struct zs_err *err)
 {
 	struct tree_walk w;
 	int got;

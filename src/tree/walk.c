@@ -118,7 +118,7 @@ static int take_row(struct tree_walk *w, struct tree_level *l, struct zs_err *er
 	if (w->verify_boundaries && check_place(w, l, err) < 0)
 		return -1;
 	if (w->verify_totals && ((w->at == 0 && tree_totals_entry(l->row.entry, &l->row.totals, err) < 0) ||
-	    tree_totals_add(&l->sum, &l->row.totals, ZS_CORRUPT, err) < 0))
+				    tree_totals_add(&l->sum, &l->row.totals, ZS_CORRUPT, err) < 0))
 		return in_node(l, err);
 	l->rows++;
 	l->has_row = 1;

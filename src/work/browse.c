@@ -21,13 +21,15 @@ static const struct zs_snapshot_row *newest(const struct zs_snapshot_list *l, st
 	return NULL;
 }
 
-static int find_latest(const struct zs_snapshot_list *l, struct zs_span host, const struct zs_snapshot_row **out, struct zs_err *err)
+static int find_latest(
+    const struct zs_snapshot_list *l, struct zs_span host, const struct zs_snapshot_row **out, struct zs_err *err)
 {
 	*out = newest(l, host);
 	if (*out)
 		return 0;
 	if (host.n)
-		return zs_fail(err, ZS_NOTFOUND, "there is no snapshot of host %.*s", (int)(host.n < 256 ? host.n : 256), (const char *)host.p);
+		return zs_fail(err, ZS_NOTFOUND, "there is no snapshot of host %.*s",
+		    (int)(host.n < 256 ? host.n : 256), (const char *)host.p);
 	return zs_fail(err, ZS_NOTFOUND, "there is no snapshot");
 }
 
@@ -48,14 +50,16 @@ static size_t prefix_digits(struct zs_span text, char out[ZS_NAME_HEX])
 	return text.n;
 }
 
-static int find_prefix(const struct zs_snapshot_list *l, struct zs_span text, const struct zs_snapshot_row **out, struct zs_err *err)
+static int find_prefix(
+    const struct zs_snapshot_list *l, struct zs_span text, const struct zs_snapshot_row **out, struct zs_err *err)
 {
 	const struct zs_snapshot_row *found = NULL;
 	char digits[ZS_NAME_HEX], hex[ZS_NAME_HEX];
 	size_t n = prefix_digits(text, digits);
 
 	if (!n)
-		return zs_fail(err, ZS_USAGE, "'%.*s' names no snapshot: give '" LATEST "', '" LATEST ":HOST' or %d or more digits of an id",
+		return zs_fail(err, ZS_USAGE,
+		    "'%.*s' names no snapshot: give '" LATEST "', '" LATEST ":HOST' or %d or more digits of an id",
 		    (int)(text.n < 100 ? text.n : 100), (const char *)text.p, PREFIX_MIN);
 	for (size_t i = 0; i < l->n; i++) {
 		if (memcmp(zs_name_hex(&l->v[i].name, hex), digits, n) != 0)
@@ -81,7 +85,8 @@ static struct zs_span take_part(struct zs_span *rest, int *out_more)
 	return part;
 }
 
-int zs_snapshot_find(const struct zs_snapshot_list *l, const char *text, const struct zs_snapshot_row **out, struct zs_err *err)
+int zs_snapshot_find(
+    const struct zs_snapshot_list *l, const char *text, const struct zs_snapshot_row **out, struct zs_err *err)
 {
 	struct zs_span rest = zs_span_str(text), part;
 	int more;
@@ -92,7 +97,8 @@ int zs_snapshot_find(const struct zs_snapshot_list *l, const char *text, const s
 	return find_prefix(l, zs_span_str(text), out, err);
 }
 
-int zs_place_find(const struct zs_snapshot_list *l, const char *text, const struct zs_snapshot_row **out, struct zs_buf *out_path, struct zs_err *err)
+int zs_place_find(const struct zs_snapshot_list *l, const char *text, const struct zs_snapshot_row **out,
+    struct zs_buf *out_path, struct zs_err *err)
 {
 	struct zs_span path = zs_span_str(text), part = take_part(&path, &(int){0}), after = path, host;
 	const struct zs_snapshot_row *row;
@@ -189,7 +195,8 @@ static int list_self(struct listing *l, struct zs_span path, unsigned flags, int
 	struct zs_entry e;
 
 	if (!is_it && (flags & ZS_LIST_SELF || *got <= 0 || !zs_path_below(l->path, path)))
-		return zs_fail(err, ZS_NOTFOUND, "there is no %.*s", (int)(path.n < 200 ? path.n : 200), (const char *)path.p);
+		return zs_fail(
+		    err, ZS_NOTFOUND, "there is no %.*s", (int)(path.n < 200 ? path.n : 200), (const char *)path.p);
 	if (!is_it)
 		return 1; /* nothing but a prefix of others */
 	if (zs_format_entry_decode(l->entry, &e, err) < 0)
@@ -218,7 +225,8 @@ static int list(struct listing *l, struct zs_span path, unsigned flags, struct z
 	return flags & ZS_LIST_RECURSIVE ? list_below(l, path, got, err) : list_children(l, path, got, err);
 }
 
-int zs_list(struct zs_store_reader *r, const struct zs_id *root, struct zs_span path, unsigned flags, zs_list_fn *fn, void *ctx, struct zs_err *err)
+int zs_list(struct zs_store_reader *r, const struct zs_id *root, struct zs_span path, unsigned flags, zs_list_fn *fn,
+    void *ctx, struct zs_err *err)
 {
 	struct zs_tree_io io = zs_reader_tree_io(r);
 	struct listing l = {.fn = fn, .ctx = ctx};
@@ -231,7 +239,8 @@ int zs_list(struct zs_store_reader *r, const struct zs_id *root, struct zs_span 
 	return rc;
 }
 
-int zs_find_message(struct zs_store_reader *r, const struct zs_id *root, struct zs_span message_id, zs_list_fn *fn, void *ctx, struct zs_err *err)
+int zs_find_message(struct zs_store_reader *r, const struct zs_id *root, struct zs_span message_id, zs_list_fn *fn,
+    void *ctx, struct zs_err *err)
 {
 	struct zs_tree_io io = zs_reader_tree_io(r);
 	struct listing l = {.fn = fn, .ctx = ctx};

@@ -27,14 +27,16 @@ void check_job_free(void *ctx, void *job)
 	free(j);
 }
 
-int check_job_find(struct check_job *job, const struct check_finding *f, struct zs_span path, const struct zs_err *why, struct zs_err *err)
+int check_job_find(struct check_job *job, const struct check_finding *f, struct zs_span path, const struct zs_err *why,
+    struct zs_err *err)
 {
 	struct check_finding copy = *f;
 	size_t before = job->findings.n;
 
 	copy.path_bytes = path.n;
 	copy.text_bytes = strlen(why->text);
-	if (zs_buf_add(&job->findings, &copy, sizeof(copy), err) < 0 || zs_buf_add_span(&job->findings, path, err) < 0 ||
+	if (zs_buf_add(&job->findings, &copy, sizeof(copy), err) < 0 ||
+	    zs_buf_add_span(&job->findings, path, err) < 0 ||
 	    zs_buf_add(&job->findings, why->text, copy.text_bytes, err) < 0) {
 		job->findings.n = before;
 		return -1;
@@ -100,7 +102,8 @@ int check_sink(void *ctx, void *job, struct zs_err *err)
 	return rc;
 }
 
-int check_say(struct check *c, const struct check_finding *f, struct zs_span path, const struct zs_err *why, struct zs_err *err)
+int check_say(
+    struct check *c, const struct check_finding *f, struct zs_span path, const struct zs_err *why, struct zs_err *err)
 {
 	struct check_job *j = check_job_new();
 
@@ -169,7 +172,7 @@ static int on_pack(void *ctx, const struct zs_name *name, uint64_t bytes, struct
 	if (zs_index_pack_info(ix, ordinal, &info, err) < 0)
 		return -1;
 	if (info.stored_bytes == bytes) {
-		c->missing[ordinal / 8] &= (uint8_t)~(1u << (ordinal % 8));
+		c->missing[ordinal / 8] &= (uint8_t) ~(1u << (ordinal % 8));
 		c->report->packs++;
 	}
 	return 0;
@@ -199,7 +202,8 @@ static int list_snapshots(struct check *c, struct zs_err *err)
 	int rc = zs_store_snapshots(c->store, &c->snapshots, &damaged, err);
 
 	for (size_t i = 0; rc == 0 && i < damaged.n; i++) {
-		(void)snprintf(text, sizeof(text), "snapshot %.12s: is damaged: what it holds cannot be known", zs_name_hex(&damaged.v[i], hex));
+		(void)snprintf(text, sizeof(text), "snapshot %.12s: is damaged: what it holds cannot be known",
+		    zs_name_hex(&damaged.v[i], hex));
 		rc = tell(c, text, err);
 	}
 	c->report->snapshots = c->snapshots.n;

@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #define PACK_FINDINGS 20
-#define JOB_BYTES (4u << 20)	 /* content of one job's files */
+#define JOB_BYTES (4u << 20)        /* content of one job's files */
 #define JOB_ENTRY_BYTES (64u << 10) /* their entries */
 
 static unsigned workers(const struct check *c)
@@ -36,11 +36,17 @@ static void worker_free(void *ctx, void *state)
 	zs_store_reader_free(state);
 }
 
-static int begin(struct check *c, int (*work)(void *, void *, void *, struct zs_emitter *, struct zs_err *), struct zs_pipeline **out, struct zs_err *err)
+static int begin(struct check *c, int (*work)(void *, void *, void *, struct zs_emitter *, struct zs_err *),
+    struct zs_pipeline **out, struct zs_err *err)
 {
 	const struct zs_pipeline_ops ops = {
-		.ctx = c, .worker_new = worker_new, .worker_free = worker_free, .work = work,
-		.sink = check_sink, .job_free = check_job_free, .result_free = check_job_free,
+	    .ctx = c,
+	    .worker_new = worker_new,
+	    .worker_free = worker_free,
+	    .work = work,
+	    .sink = check_sink,
+	    .job_free = check_job_free,
+	    .result_free = check_job_free,
 	};
 	unsigned n = workers(c);
 
@@ -152,22 +158,29 @@ static int discard_hole(void *ctx, uint64_t bytes, struct zs_err *err)
 	return 0;
 }
 
-static int join(struct check *c, struct zs_store_reader *r, struct check_job *j, const struct zs_id *leaf, struct zs_span path,
-    struct zs_span entry, struct zs_err *err)
+struct file { /* one record of a job */
+	struct zs_id leaf;
+	struct zs_span path, entry;
+};
+
+static int join(
+    struct check *c, struct zs_store_reader *r, struct check_job *j, const struct file *file, struct zs_err *err)
 {
 	const struct zs_join_io io = {.ctx = r, .chunk = chunk, .write = discard, .hole = discard_hole};
-	const struct check_finding f = {.about = CHECK_FILE, .snapshot = j->snapshot, .node = *leaf};
+	const struct check_finding f = {.about = CHECK_FILE, .snapshot = j->snapshot, .node = file->leaf};
+	struct zs_span path = file->path;
 	struct zs_err why = {0};
 	struct zs_entry e;
 	char label[24];
 
-	if (zs_format_entry_decode(entry, &e, &why) == 0 && zs_mail_join(&e, &io, &why) == 0)
+	if (zs_format_entry_decode(file->entry, &e, &why) == 0 && zs_mail_join(&e, &io, &why) == 0)
 		return 0;
 	if (!check_is_finding(&why)) {
 		*err = why;
 		return -1;
 	}
-	(void)zs_context(&why, "%s: %.*s", check_label(c, j->snapshot, label), (int)(path.n < 200 ? path.n : 200), (const char *)path.p);
+	(void)zs_context(&why, "%s: %.*s", check_label(c, j->snapshot, label), (int)(path.n < 200 ? path.n : 200),
+	    (const char *)path.p);
 	return check_job_find(j, &f, path, &why, err);
 }
 
@@ -187,13 +200,14 @@ static struct zs_span take_sized(struct zs_span *rest)
 static int work_join(void *ctx, void *state, void *job, struct zs_emitter *out, struct zs_err *err)
 {
 	struct check_job *j = job;
-	struct zs_span rest = zs_buf_span(&j->entries), path;
-	struct zs_id leaf;
+	struct zs_span rest = zs_buf_span(&j->entries);
+	struct file file;
 
 	while (rest.n) {
-		memcpy(leaf.b, take(&rest, ZS_ID_BYTES).p, ZS_ID_BYTES);
-		path = take_sized(&rest);
-		if (join(ctx, state, j, &leaf, path, take_sized(&rest), err) < 0) {
+		memcpy(file.leaf.b, take(&rest, ZS_ID_BYTES).p, ZS_ID_BYTES);
+		file.path = take_sized(&rest);
+		file.entry = take_sized(&rest);
+		if (join(ctx, state, j, &file, err) < 0) {
 			check_job_free(NULL, j);
 			return -1;
 		}

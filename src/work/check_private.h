@@ -17,8 +17,8 @@ enum check_about { CHECK_OTHER, CHECK_FILE, CHECK_NODE };
 
 struct check_finding {
 	enum check_about about;
-	size_t snapshot;   /* FILE, NODE: the first that has it; number in the list */
-	struct zs_id node; /* FILE: the leaf; NODE: itself */
+	size_t snapshot;               /* FILE, NODE: the first that has it; number in the list */
+	struct zs_id node;             /* FILE: the leaf; NODE: itself */
 	size_t path_bytes, text_bytes; /* both follow the struct in a buffer */
 };
 
@@ -33,10 +33,10 @@ struct check_bad { /* a finding that was reported, remembered */
 struct check_job {
 	size_t snapshot;
 	struct zs_buf entries; /* (leaf id, path length u32, path, entry length u32, entry)* to be reassembled */
-	uint32_t pack;	       /* or: a pack to be read */
+	uint32_t pack;         /* or: a pack to be read */
 	uint64_t bytes, files; /* of them */
 	struct zs_buf findings;
-	unsigned more;	       /* findings that were not kept */
+	unsigned more; /* findings that were not kept */
 };
 
 struct check {
@@ -46,17 +46,17 @@ struct check {
 	struct zs_snapshot_list snapshots;
 	struct zs_store_reader *reader;
 	struct zs_index_view *view;
-	uint8_t *missing;      /* a bit a pack: its object is not there, or of another size */
+	uint8_t *missing; /* a bit a pack: its object is not there, or of another size */
 	uint32_t packs;
-	uint8_t *seen;	       /* a bit a chunk: node that was visited */
+	uint8_t *seen; /* a bit a chunk: node that was visited */
 	uint64_t chunks;
 	struct zs_pipeline *joining; /* while files are reassembled */
-	struct check_job *job;	     /* being filled for it */
+	struct check_job *job;       /* being filled for it */
 	/* the visit */
 	size_t snapshot;
-	struct zs_id node;     /* the one that was entered last, and its bytes */
+	struct zs_id node; /* the one that was entered last, and its bytes */
 	struct zs_buf plain;
-	uint64_t chunks_gone;  /* of one entry */
+	uint64_t chunks_gone; /* of one entry */
 	struct zs_id first_gone;
 	/* the sink's */
 	struct check_bad *bad;
@@ -70,14 +70,16 @@ struct check {
 struct check_job *check_job_new(void); /* NULL: no memory */
 void check_job_free(void *ctx, void *job);
 /* Put a finding into a job: its text is that of `why`. */
-int check_job_find(struct check_job *job, const struct check_finding *f, struct zs_span path, const struct zs_err *why, struct zs_err *err) ZS_MUST_USE;
+int check_job_find(struct check_job *job, const struct check_finding *f, struct zs_span path, const struct zs_err *why,
+    struct zs_err *err) ZS_MUST_USE;
 /* Report what a job has found (consumed): the sink of every pipeline here. */
 int check_sink(void *ctx, void *job, struct zs_err *err);
 /* Report one finding from the visiting thread. */
-int check_say(struct check *c, const struct check_finding *f, struct zs_span path, const struct zs_err *why, struct zs_err *err) ZS_MUST_USE;
+int check_say(struct check *c, const struct check_finding *f, struct zs_span path, const struct zs_err *why,
+    struct zs_err *err) ZS_MUST_USE;
 /* Is this about the repository (a finding), and not about us (the check cannot go on)? */
 int check_is_finding(const struct zs_err *e);
-int check_stopped(const struct check *c, struct zs_err *err); /* 0, or -1 ZS_STOPPED */
+int check_stopped(const struct check *c, struct zs_err *err);                         /* 0, or -1 ZS_STOPPED */
 const char *check_label(const struct check *c, size_t snapshot, char out[static 24]); /* "snapshot 0123456789ab" */
 /* 1 where a chunk is, in a pack that exists; 0; -1. */
 int check_locate(struct check *c, const struct zs_id *id, struct zs_location *out, struct zs_err *err) ZS_MUST_USE;
@@ -92,7 +94,8 @@ int check_trees(struct check *c, struct zs_err *err) ZS_MUST_USE;
 
 int check_packs(struct check *c, struct zs_err *err) ZS_MUST_USE;
 int check_join_begin(struct check *c, struct zs_err *err) ZS_MUST_USE;
-int check_join_add(struct check *c, struct zs_span path, struct zs_span entry, uint64_t size, struct zs_err *err) ZS_MUST_USE;
+int check_join_add(
+    struct check *c, struct zs_span path, struct zs_span entry, uint64_t size, struct zs_err *err) ZS_MUST_USE;
 int check_join_end(struct check *c, struct zs_err *err) ZS_MUST_USE; /* also after a failure */
 
 /* ------------------------------------------------------------ check_shared.c */

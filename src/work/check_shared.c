@@ -52,8 +52,8 @@ static int name_hits(struct search *s, const struct check_bad *bad, struct zs_er
 		(void)check_label(s->c, s->snapshot, here);
 		(void)check_label(s->c, row->snapshot, there);
 		if (row->about == CHECK_NODE)
-			(void)zs_fail(&why, ZS_CORRUPT, "%s: tree node %s, and all that is below it: damaged as in %s", here,
-			    zs_id_hex(&row->node, hex), there);
+			(void)zs_fail(&why, ZS_CORRUPT, "%s: tree node %s, and all that is below it: damaged as in %s",
+			    here, zs_id_hex(&row->node, hex), there);
 		else
 			(void)zs_fail(&why, ZS_CORRUPT, "%s: %.200s: damaged as in %s", here, row->path, there);
 		if (check_say(s->c, &f, zs_span(NULL, 0), &why, err) < 0)
@@ -147,6 +147,7 @@ int check_shared(struct check *c, struct zs_err *err)
 	}
 	if (!c->bad_lost)
 		return 0;
-	(void)zs_fail(&why, ZS_CORRUPT, "more than %d damaged files: other snapshots that have the rest of them too are not named", CHECK_BAD_MAX);
+	(void)zs_fail(&why, ZS_CORRUPT,
+	    "more than %d damaged files: other snapshots that have the rest of them too are not named", CHECK_BAD_MAX);
 	return check_say(c, &f, zs_span(NULL, 0), &why, err);
 }

@@ -19,7 +19,8 @@ static int node_is_bad(struct check *c, const struct zs_id *node, const struct z
 	struct zs_err text = *why;
 	char label[24], hex[ZS_ID_HEX];
 
-	(void)zs_context(&text, "%s: tree node %s, and all that is below it", check_label(c, c->snapshot, label), zs_id_hex(node, hex));
+	(void)zs_context(&text, "%s: tree node %s, and all that is below it", check_label(c, c->snapshot, label),
+	    zs_id_hex(node, hex));
 	return check_say(c, &f, zs_span(NULL, 0), &text, err);
 }
 
@@ -83,7 +84,8 @@ static int check_ref(void *ctx, const struct zs_id *id, uint32_t bytes, struct z
 	int got = check_locate(c, id, &at, err);
 
 	if (got > 0 && at.chunk_bytes != bytes)
-		return zs_fail(err, ZS_CORRUPT, "chunk %s has %u bytes and should have %u", zs_id_hex(id, hex), at.chunk_bytes, bytes);
+		return zs_fail(err, ZS_CORRUPT, "chunk %s has %u bytes and should have %u", zs_id_hex(id, hex),
+		    at.chunk_bytes, bytes);
 	if (got == 0 && c->chunks_gone++ == 0)
 		c->first_gone = *id;
 	return got < 0 ? -1 : 0;
@@ -114,8 +116,8 @@ static int check_fields(struct check *c, const struct zs_entry *e, struct zs_err
 	if (e->recipe.n && zs_mail_refs(e, read_chunk, check_ref, c, why) < 0)
 		return -1;
 	if (c->chunks_gone)
-		return zs_fail(why, ZS_CORRUPT, "%llu of its chunks are nowhere, first %s", (unsigned long long)c->chunks_gone,
-		    zs_id_hex(&c->first_gone, hex));
+		return zs_fail(why, ZS_CORRUPT, "%llu of its chunks are nowhere, first %s",
+		    (unsigned long long)c->chunks_gone, zs_id_hex(&c->first_gone, hex));
 	return 0;
 }
 

@@ -12,11 +12,19 @@
 enum period { HOURLY, DAILY, WEEKLY, MONTHLY, YEARLY, PERIODS };
 
 /* strftime; what it gives is also what tells two periods apart */
-static const struct { const char *name, *format; } periods[PERIODS] = {
-	{"hourly", "%Y-%m-%d %H:00"}, {"daily", "%Y-%m-%d"}, {"weekly", "%G-W%V"}, {"monthly", "%Y-%m"}, {"yearly", "%Y"},
+static const struct {
+	const char *name, *format;
+} periods[PERIODS] = {
+    {"hourly", "%Y-%m-%d %H:00"},
+    {"daily", "%Y-%m-%d"},
+    {"weekly", "%G-W%V"},
+    {"monthly", "%Y-%m"},
+    {"yearly", "%Y"},
 };
 
-struct label { char text[32]; };
+struct label {
+	char text[32];
+};
 
 struct keeper {
 	const struct zs_keep_policy *policy;
@@ -49,8 +57,8 @@ static int same_set(const struct zs_strings *a, const struct zs_strings *b)
 static int same_group(const struct zs_snapshot *a, const struct zs_snapshot *b, unsigned by)
 {
 	return (!(by & ZS_GROUP_HOST) || strcmp(a->host, b->host) == 0) &&
-	    (!(by & ZS_GROUP_PATHS) || same_set(&a->paths, &b->paths)) &&
-	    (!(by & ZS_GROUP_TAGS) || same_set(&a->tags, &b->tags));
+	       (!(by & ZS_GROUP_PATHS) || same_set(&a->paths, &b->paths)) &&
+	       (!(by & ZS_GROUP_TAGS) || same_set(&a->tags, &b->tags));
 }
 
 /* Numbers groups in the order in which they first appear: how many. */
@@ -188,7 +196,8 @@ static void finish_group(struct keeper *k, size_t group)
 
 static int has_rule(const struct zs_keep_policy *p)
 {
-	return p->last || p->hourly || p->daily || p->weekly || p->monthly || p->yearly || p->within_ns || (p->tags && p->tags->n);
+	return p->last || p->hourly || p->daily || p->weekly || p->monthly || p->yearly || p->within_ns ||
+	       (p->tags && p->tags->n);
 }
 
 static void decide(struct keeper *k, size_t groups)
@@ -208,13 +217,14 @@ static void decide(struct keeper *k, size_t groups)
 	}
 }
 
-int zs_keep_decide(const struct zs_snapshot_list *l, const struct zs_keep_policy *policy, struct zs_keep_decision **out, size_t *out_groups, struct zs_err *err)
+int zs_keep_decide(const struct zs_snapshot_list *l, const struct zs_keep_policy *policy, struct zs_keep_decision **out,
+    size_t *out_groups, struct zs_err *err)
 {
 	struct keeper k = {.policy = policy, .n = l->n};
 	size_t groups;
 
-	if (policy->last < -1 || policy->hourly < -1 || policy->daily < -1 || policy->weekly < -1 || policy->monthly < -1 ||
-	    policy->yearly < -1 || policy->within_ns < 0)
+	if (policy->last < -1 || policy->hourly < -1 || policy->daily < -1 || policy->weekly < -1 ||
+	    policy->monthly < -1 || policy->yearly < -1 || policy->within_ns < 0)
 		return zs_fail(err, ZS_USAGE, "a number of snapshots to keep is negative");
 	k.rows = calloc(l->n ? l->n : 1, sizeof(*k.rows));
 	k.seen = calloc(l->n ? l->n : 1, sizeof(*k.seen));

@@ -99,7 +99,8 @@ static int mark(void *ctx, struct zs_collector *c, const struct zs_snapshot *s, 
 	return 0;
 }
 
-int zs_prune_collect(struct zs_store *st, const struct zs_collect_settings *base, const struct zs_observer *observer, struct zs_collect_report *out, struct zs_err *err)
+int zs_prune_collect(struct zs_store *st, const struct zs_collect_settings *base, const struct zs_observer *observer,
+    struct zs_collect_report *out, struct zs_err *err)
 {
 	struct prune p = {.store = st, .base = base, .observer = observer};
 	struct zs_collect_settings settings = *base;

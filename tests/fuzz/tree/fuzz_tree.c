@@ -1,6 +1,7 @@
 /*
- * A store whose nodes come from the input: any id finds some node, so there are cycles, shared children and lies of every
- * kind.  Walking must end after few reads, and what a tree that passes a visit says must agree however it is asked.
+ * A store whose nodes come from the input: any id finds some node, so there are cycles, shared children and lies of
+ * every kind.  Walking must end after few reads, and what a tree that passes a visit says must agree however it is
+ * asked.
  *
  * Input: nodes, each a length (u16) and its bytes.  The first is the root; a child's id finds node id[0] of them.
  */

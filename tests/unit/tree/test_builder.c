@@ -277,9 +277,14 @@ static void test_put_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_empty), cmocka_unit_test(test_shape), cmocka_unit_test(test_small_sizes),
-		cmocka_unit_test(test_change), cmocka_unit_test(test_insert_and_remove), cmocka_unit_test(test_misuse),
-		cmocka_unit_test(test_large_entries), cmocka_unit_test(test_put_fails),
+	    cmocka_unit_test(test_empty),
+	    cmocka_unit_test(test_shape),
+	    cmocka_unit_test(test_small_sizes),
+	    cmocka_unit_test(test_change),
+	    cmocka_unit_test(test_insert_and_remove),
+	    cmocka_unit_test(test_misuse),
+	    cmocka_unit_test(test_large_entries),
+	    cmocka_unit_test(test_put_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -145,7 +145,8 @@ static void check_totals(struct mem *mem, const struct model *m, const struct zs
 			random_target(m, &target, rng);
 		memset(&want, 0, sizeof(want));
 		for (size_t k = 0; k < m->n; k++)
-			if (zs_path_below(path_of(m, k), zs_buf_span(&target)) || zs_span_eq(path_of(m, k), zs_buf_span(&target)))
+			if (zs_path_below(path_of(m, k), zs_buf_span(&target)) ||
+			    zs_span_eq(path_of(m, k), zs_buf_span(&target)))
 				add_totals(&want, &m->v[k].totals);
 		assert_int_equal(zs_tree_totals(&io, root, zs_buf_span(&target), &got, &err), 0);
 		assert_totals(&got, &want);
@@ -184,7 +185,10 @@ static struct model folders(unsigned n, unsigned messages, uint64_t *rng)
 		for (unsigned k = 0; k <= messages; k++, m.n++) {
 			assert_int_equal(zs_buf_printf(&m.v[m.n].path, &err, "user%02u", i), 0);
 			if (k)
-				assert_int_equal(zs_buf_printf(&m.v[m.n].path, &err, "/cur/17639%05u.M%uP77.mail.example.org,S=%u:2,S", k, k * 7919 % 65521, k * 31), 0);
+				assert_int_equal(
+				    zs_buf_printf(&m.v[m.n].path, &err,
+					"/cur/17639%05u.M%uP77.mail.example.org,S=%u:2,S", k, k * 7919 % 65521, k * 31),
+				    0);
 			set_entry(&m.v[m.n], rng);
 		}
 	}
@@ -303,8 +307,10 @@ static void test_speed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_model), cmocka_unit_test(test_reads_little),
-		cmocka_unit_test(test_get_fails), cmocka_unit_test(test_speed),
+	    cmocka_unit_test(test_model),
+	    cmocka_unit_test(test_reads_little),
+	    cmocka_unit_test(test_get_fails),
+	    cmocka_unit_test(test_speed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

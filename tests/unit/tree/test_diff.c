@@ -3,7 +3,7 @@
 
 struct expect {
 	const struct model *a, *b;
-	size_t i, k;	/* next of a and b */
+	size_t i, k; /* next of a and b */
 	size_t reports, stop_after;
 };
 
@@ -97,7 +97,8 @@ static void test_model(void **state)
 			struct model b = modify(&a, changes[k], &rng);
 
 			(void)check_diff(&mem, &a, &b);
-			if (changes[k] <= 10 && sizes[i] > 10000) /* three children of each level on each side at most */
+			if (changes[k] <= 10 &&
+			    sizes[i] > 10000) /* three children of each level on each side at most */
 				assert_true(mem.gets <= 2 * 4 * 3 * changes[k] + 2);
 			(void)check_diff(&mem, &b, &a);
 			model_fini(&b);
@@ -159,7 +160,9 @@ static void test_stops_and_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_model), cmocka_unit_test(test_unlike), cmocka_unit_test(test_stops_and_fails),
+	    cmocka_unit_test(test_model),
+	    cmocka_unit_test(test_unlike),
+	    cmocka_unit_test(test_stops_and_fails),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

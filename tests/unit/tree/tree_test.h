@@ -208,7 +208,8 @@ HELPER int order(const void *a, const void *b)
 
 HELPER void make_path(struct zs_buf *out, uint64_t *rng)
 {
-	static const char *const parts[] = {"a", "a-b", "a.b", "a b", "ab", "b", "A", "\x01", "\xff", "INBOX", ".Sent", "cur", "..."};
+	static const char *const parts[] = {
+	    "a", "a-b", "a.b", "a b", "ab", "b", "A", "\x01", "\xff", "INBOX", ".Sent", "cur", "..."};
 	size_t depth = next_random(rng) % 500 ? 1 + next_random(rng) % 6 : 150 + next_random(rng) % 100;
 	struct zs_err err;
 
@@ -216,7 +217,9 @@ HELPER void make_path(struct zs_buf *out, uint64_t *rng)
 	for (size_t i = 0; i < depth; i++)
 		assert_int_equal(zs_buf_printf(out, &err, "%s%s", i ? "/" : "", parts[next_random(rng) % 13]), 0);
 	if (next_random(rng) % 4)
-		assert_int_equal(zs_buf_printf(out, &err, "/%u.M%u,S", (unsigned)(next_random(rng) % 100000), (unsigned)(next_random(rng) % 3)), 0);
+		assert_int_equal(zs_buf_printf(out, &err, "/%u.M%u,S", (unsigned)(next_random(rng) % 100000),
+				     (unsigned)(next_random(rng) % 3)),
+		    0);
 }
 
 /* Sort, and drop what is there twice. */
@@ -284,7 +287,8 @@ HELPER void model_fini(struct model *m)
 	m->n = 0;
 }
 
-HELPER int build(const struct zs_tree_io *io, const struct model *m, struct zs_id *out_root, struct zs_totals *out_totals, struct zs_err *err)
+HELPER int build(const struct zs_tree_io *io, const struct model *m, struct zs_id *out_root,
+    struct zs_totals *out_totals, struct zs_err *err)
 {
 	struct zs_tree_builder *b = NULL;
 	int rc = -1;

@@ -112,15 +112,25 @@ static struct zs_store_reader *reader;
 static struct zs_id root;
 
 static const struct help_file files[] = {
-	{.path = "a"}, {.path = "a/b"}, {.path = "a/b/c"}, {.path = "a/b/c/file", .seed = 1, .bytes = 10},
-	{.path = "a/b-c", .seed = 2, .bytes = 3}, {.path = "a-b"}, {.path = "a.b", .seed = 3, .bytes = 2000, .message_id = "one@x"},
-	{.path = "b", .seed = 4, .bytes = 1, .message_id = "two@x"}, {.path = "c"}, {.path = "c/d", .seed = 5, .bytes = 9, .message_id = "one@x"},
-	{.path = "empty"}, {.path = "lost/and/found", .seed = 6, .bytes = 1}, {.path = "lost/things", .seed = 7, .bytes = 1},
+    {.path = "a"},
+    {.path = "a/b"},
+    {.path = "a/b/c"},
+    {.path = "a/b/c/file", .seed = 1, .bytes = 10},
+    {.path = "a/b-c", .seed = 2, .bytes = 3},
+    {.path = "a-b"},
+    {.path = "a.b", .seed = 3, .bytes = 2000, .message_id = "one@x"},
+    {.path = "b", .seed = 4, .bytes = 1, .message_id = "two@x"},
+    {.path = "c"},
+    {.path = "c/d", .seed = 5, .bytes = 9, .message_id = "one@x"},
+    {.path = "empty"},
+    {.path = "lost/and/found", .seed = 6, .bytes = 1},
+    {.path = "lost/things", .seed = 7, .bytes = 1},
 };
 
 static int collect(void *ctx, struct zs_span path, const struct zs_entry *e, struct zs_err *err)
 {
-	return zs_buf_printf(ctx, err, "%.*s%s ", (int)path.n, (const char *)path.p, e->kind == ZS_ENTRY_DIR ? "/" : "");
+	return zs_buf_printf(
+	    ctx, err, "%.*s%s ", (int)path.n, (const char *)path.p, e->kind == ZS_ENTRY_DIR ? "/" : "");
 }
 
 static int stop_at_once(void *ctx, struct zs_span path, const struct zs_entry *e, struct zs_err *err)
@@ -185,7 +195,8 @@ static void test_list(void **state)
 	expect_list("a.b", ZS_LIST_RECURSIVE, "a.b ");
 	expect_list("empty", 0, "");
 	expect_list("empty", ZS_LIST_RECURSIVE, "");
-	expect_list("", ZS_LIST_RECURSIVE, "a/ a/b/ a/b/c/ a/b/c/file a/b-c a-b/ a.b b c/ c/d empty/ lost/and/found lost/things ");
+	expect_list("", ZS_LIST_RECURSIVE,
+	    "a/ a/b/ a/b/c/ a/b/c/file a/b-c a-b/ a.b b c/ c/d empty/ lost/and/found lost/things ");
 	expect_list("lost", 0, "lost/and/ lost/things ");
 	expect_list("lost", ZS_LIST_RECURSIVE, "lost/and/found lost/things ");
 	expect_list("lost", ZS_LIST_SELF, NULL);
@@ -240,10 +251,11 @@ static void test_find_message(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_snapshots), cmocka_unit_test(test_places),
-		cmocka_unit_test_setup_teardown(test_list, setup_tree, teardown_tree),
-		cmocka_unit_test_setup_teardown(test_list_stops, setup_tree, teardown_tree),
-		cmocka_unit_test_setup_teardown(test_find_message, setup_tree, teardown_tree),
+	    cmocka_unit_test(test_snapshots),
+	    cmocka_unit_test(test_places),
+	    cmocka_unit_test_setup_teardown(test_list, setup_tree, teardown_tree),
+	    cmocka_unit_test_setup_teardown(test_list_stops, setup_tree, teardown_tree),
+	    cmocka_unit_test_setup_teardown(test_find_message, setup_tree, teardown_tree),
 	};
 
 	return cmocka_run_group_tests(tests, help_setup, help_teardown);

@@ -25,7 +25,8 @@ static int on_finding(void *ctx, const char *text)
 
 static int check_into(struct zs_store *st, int read_data, unsigned threads, struct found *f, struct zs_err *err)
 {
-	const struct zs_check_settings s = {.read_data = read_data, .threads = threads, .finding = on_finding, .ctx = f};
+	const struct zs_check_settings s = {
+	    .read_data = read_data, .threads = threads, .finding = on_finding, .ctx = f};
 	int rc;
 
 	f->n = 0;
@@ -431,9 +432,15 @@ static void test_storage_fails(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sound), cmocka_unit_test(test_missing_pack), cmocka_unit_test(test_damaged_pack),
-		cmocka_unit_test(test_bad_nodes), cmocka_unit_test(test_lies), cmocka_unit_test(test_lying_node),
-		cmocka_unit_test(test_damaged_snapshot), cmocka_unit_test(test_stops), cmocka_unit_test(test_storage_fails),
+	    cmocka_unit_test(test_sound),
+	    cmocka_unit_test(test_missing_pack),
+	    cmocka_unit_test(test_damaged_pack),
+	    cmocka_unit_test(test_bad_nodes),
+	    cmocka_unit_test(test_lies),
+	    cmocka_unit_test(test_lying_node),
+	    cmocka_unit_test(test_damaged_snapshot),
+	    cmocka_unit_test(test_stops),
+	    cmocka_unit_test(test_storage_fails),
 	};
 
 	return cmocka_run_group_tests(tests, help_setup, help_teardown);

@@ -119,8 +119,8 @@ static void test_nothing_asked(void **state)
 
 static void test_bad_numbers(void **state)
 {
-	const struct zs_keep_policy bad[] = {{.last = -2}, {.hourly = -2}, {.daily = -9}, {.weekly = -2}, {.monthly = -2},
-		{.yearly = -2}, {.within_ns = -1}};
+	const struct zs_keep_policy bad[] = {{.last = -2}, {.hourly = -2}, {.daily = -9}, {.weekly = -2},
+	    {.monthly = -2}, {.yearly = -2}, {.within_ns = -1}};
 	struct zs_err err;
 
 	(void)state;
@@ -353,9 +353,19 @@ int main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(test_last), T(test_nothing_asked), T(test_bad_numbers), T(test_periods), T(test_many_reasons_fit),
-		T(test_local_time), T(test_a_year_of_nights), T(test_repeated), T(test_within), T(test_tags),
-		T(test_partial), T(test_groups), T(test_clock_went_back),
+	    T(test_last),
+	    T(test_nothing_asked),
+	    T(test_bad_numbers),
+	    T(test_periods),
+	    T(test_many_reasons_fit),
+	    T(test_local_time),
+	    T(test_a_year_of_nights),
+	    T(test_repeated),
+	    T(test_within),
+	    T(test_tags),
+	    T(test_partial),
+	    T(test_groups),
+	    T(test_clock_went_back),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -43,10 +43,11 @@ static uint64_t check(struct zs_store *st)
 	return r.snapshots;
 }
 
-static int collect(struct zs_store *st, const struct zs_observer *o, int dry_run, struct zs_collect_report *out, struct zs_err *err)
+static int collect(
+    struct zs_store *st, const struct zs_observer *o, int dry_run, struct zs_collect_report *out, struct zs_err *err)
 {
-	const struct zs_collect_settings s = {.dry_run = dry_run, .max_unused_percent = 5, .max_unused_bytes = 1 << 20,
-	    .max_repack_bytes = UINT64_MAX};
+	const struct zs_collect_settings s = {
+	    .dry_run = dry_run, .max_unused_percent = 5, .max_unused_bytes = 1 << 20, .max_repack_bytes = UINT64_MAX};
 
 	memset(out, 0, sizeof(*out));
 	memset(err, 0, sizeof(*err));
@@ -182,7 +183,9 @@ static void test_stop(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_collect), cmocka_unit_test(test_damage_ends_it), cmocka_unit_test(test_stop),
+	    cmocka_unit_test(test_collect),
+	    cmocka_unit_test(test_damage_ends_it),
+	    cmocka_unit_test(test_stop),
 	};
 
 	return cmocka_run_group_tests(tests, help_setup, help_teardown);

@@ -158,7 +158,8 @@ HELP void help_content(struct help_writer *w, const struct help_file *f, struct 
 
 HELP void help_entry(struct help_writer *w, const struct help_file *f, struct zs_buf *out)
 {
-	struct zs_entry e = {.kind = f->seed ? ZS_ENTRY_FILE : ZS_ENTRY_DIR, .date_ns = INT64_MIN, .item_date_ns = INT64_MIN};
+	struct zs_entry e = {
+	    .kind = f->seed ? ZS_ENTRY_FILE : ZS_ENTRY_DIR, .date_ns = INT64_MIN, .item_date_ns = INT64_MIN};
 	struct zs_buf recipe = ZS_BUF_INIT;
 	uint8_t *content = malloc(f->bytes + 1);
 	struct zs_err err = {0};
