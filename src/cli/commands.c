@@ -23,7 +23,7 @@ static const struct opt no_options[] = {OPT_END};
 static const struct opt init_options[] = {
     {OPT_COMPRESSION, 0, "compression", "HOW", "default for backups: none, zstd, zstd:1 .. zstd:19 (zstd:3)", 0},
     {OPT_CHUNK_SIZE, 0, "chunk-size", "KIND=MIN,AVG,MAX", "chunk sizes of text, attachment, file, sql or ldif", 1},
-    {OPT_BLOCK_SIZE, 0, "block-size", "SIZE", "plain bytes compressed together (1M)", 0},
+    {OPT_BLOCK_SIZE, 0, "block-size", "SIZE", "plain bytes compressed together (2M)", 0},
     {OPT_PACK_SIZE, 0, "pack-size", "SIZE", "size of a pack (32M)", 0},
     {OPT_LABEL, 0, "label", "TEXT", "name of the first key slot", 0},
     {OPT_RECOVERY_TO, 0, "recovery-code-to", "FILE", "write the recovery code to a new file instead of printing it", 0},

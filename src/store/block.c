@@ -8,6 +8,48 @@
 
 #include "store_private.h"
 
+/*
+ * Compressed data show in the bytes' frequencies: were all 256 equally likely, two bytes drawn would be equal once in
+ * 256.  Up to DENSE_BELOW it counts as dense; text is equal once in 15.
+ */
+#define DENSE_SAMPLE 4096
+#define DENSE_PIECES 8
+#define DENSE_BELOW 215
+
+static int is_dense(struct zs_span plain)
+{
+	uint32_t count[256] = {0};
+	uint64_t equal = 0, n = DENSE_SAMPLE;
+	size_t piece = DENSE_SAMPLE / DENSE_PIECES;
+
+	if (plain.n < DENSE_SAMPLE)
+		return 0;
+	for (size_t i = 0; i < DENSE_PIECES; i++) {
+		const uint8_t *p = plain.p + i * ((plain.n - piece) / (DENSE_PIECES - 1));
+
+		for (size_t k = 0; k < piece; k++)
+			count[p[k]]++;
+	}
+	for (int i = 0; i < 256; i++)
+		equal += (uint64_t)count[i] * (count[i] ? count[i] - 1 : 0);
+	return equal * DENSE_BELOW < n * (n - 1);
+}
+
+unsigned block_slot(enum zs_kind kind, struct zs_span plain)
+{
+	if (kind == ZS_KIND_ATTACHMENT && is_dense(plain))
+		return ZS_KINDS;
+	if (kind == ZS_KIND_FILE && is_dense(plain))
+		return ZS_KINDS + 1;
+	return kind;
+}
+
+size_t block_limit(const struct zs_txn *txn, unsigned slot)
+{
+	/* What is not compressed gains nothing from its neighbours: small blocks are read sooner. */
+	return slot >= ZS_KINDS ? txn->st->config.block_bytes / 4 : txn->st->config.block_bytes;
+}
+
 static struct zs_buf block_take_buf(struct zs_txn *txn)
 {
 	struct zs_buf b = ZS_BUF_INIT;

@@ -22,7 +22,7 @@ void zs_store_config_default(struct zs_config *out)
 	out->sizes[ZS_KIND_FILE] = large;
 	out->sizes[ZS_KIND_SQL] = small;
 	out->sizes[ZS_KIND_LDIF] = small;
-	out->block_bytes = 1u << 20;
+	out->block_bytes = 2u << 20;
 	out->pack_bytes = 32u << 20;
 	out->level = 3;
 	out->created_ns = (uint64_t)zs_now_ns();

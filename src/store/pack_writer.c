@@ -63,11 +63,28 @@ int pack_writer_block(struct pack_writer *w, struct zs_store *st, const struct z
 	return 0;
 }
 
-/* Zeros, sealed: as many as bring the whole object to a Padme size. */
-static int pack_writer_pad(struct pack_writer *w, size_t dir_bytes, struct zs_err *err)
+/* Zeros that bring the whole object to a Padme size. */
+static uint64_t padding_of(const struct pack_writer *w, size_t dir_bytes)
 {
 	uint64_t least = w->stored_bytes + ZS_SEAL_TAG + dir_bytes + ZS_SEAL_TAG + ZS_PACK_TRAILER;
-	uint64_t zeros = zs_padme(least) - least;
+
+	return zs_padme(least) - least;
+}
+
+int pack_writer_waste(const struct pack_writer *w, uint64_t *out_bytes, struct zs_err *err)
+{
+	struct zs_buf dir = ZS_BUF_INIT;
+	int rc = zs_format_pack_dir_encode(&w->dir, &dir, err);
+
+	if (rc == 0)
+		*out_bytes = padding_of(w, dir.n);
+	zs_buf_fini(&dir);
+	return rc;
+}
+
+static int pack_writer_pad(struct pack_writer *w, size_t dir_bytes, struct zs_err *err)
+{
+	uint64_t zeros = padding_of(w, dir_bytes);
 	uint8_t *p;
 	int rc;
 

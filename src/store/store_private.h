@@ -159,6 +159,11 @@ void pending_fini(struct pending *p);
 /* ------------------------------------------------------------------ block.c */
 
 #define BLOCK_POOL 16
+/* Open blocks: one a kind, and one more each for attachments and files that are compressed already: among their like
+ * they need no attempt, and the others compress the better. */
+#define BLOCK_SLOTS (ZS_KINDS + 2)
+unsigned block_slot(enum zs_kind kind, struct zs_span plain);
+size_t block_limit(const struct zs_txn *txn, unsigned slot); /* plain bytes that a block of that slot takes */
 struct block_pool { /* buffers that go round; guarded by zs_txn.lock */
 	struct zs_buf v[BLOCK_POOL];
 	size_t n;
@@ -191,6 +196,8 @@ struct pack_writer { /* the pack that is being written; append thread only */
 };
 /* Append one sealed part; begins the pack if there is none. */
 int pack_writer_block(struct pack_writer *w, struct zs_store *st, const struct zs_block *b, struct zs_err *err) ZS_MUST_USE;
+/* Padding bytes that finishing now would cost. */
+int pack_writer_waste(const struct pack_writer *w, uint64_t *out_bytes, struct zs_err *err) ZS_MUST_USE;
 /* Padding, directory, trailer, commit; the row (name, tag, size, directory) goes to *out. */
 int pack_writer_finish(struct pack_writer *w, struct zs_index_pack *out, struct zs_err *err) ZS_MUST_USE;
 void pack_writer_fini(struct pack_writer *w); /* gives up a pack that is not finished */
@@ -210,7 +217,7 @@ struct zs_txn {
 	struct zs_names condemned; /* packs that count as absent, sorted */
 	struct zs_buf avoid;	   /* the same by ordinal; bit i is avoid.p[i / 8] >> (i % 8) & 1 */
 	uint32_t avoid_packs;	   /* ordinals that it covers */
-	struct zs_block *open[ZS_KINDS];
+	struct zs_block *open[BLOCK_SLOTS];
 
 	/* both */
 	pthread_mutex_t lock; /* guards pending, generation, pool */
@@ -266,7 +273,7 @@ struct history_row { struct zs_name name; uint64_t sequence; struct zs_buf host;
 struct history { struct history_row *v; size_t n; };
 int history_load(const struct zs_store *st, struct history *out, struct zs_err *err) ZS_MUST_USE; /* unreadable: empty */
 int history_note(struct history *h, const struct zs_name *name, const struct zs_snapshot *s, struct zs_err *err) ZS_MUST_USE;
-int history_save(const struct zs_store *st, const struct history *h, struct zs_err *err) ZS_MUST_USE;
+void history_save(const struct zs_store *st, const struct history *h); /* as far as possible: the cache may be read-only */
 void history_fini(struct history *h);
 
 /* ----------------------------------------------------------------- client.c */

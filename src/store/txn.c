@@ -126,15 +126,16 @@ int zs_store_has(struct zs_txn *txn, const struct zs_id *id, struct zs_err *err)
 /* -------------------------------------------------------------------- intake */
 
 /* The open block that takes n more bytes; one that does not goes to *out_full. */
-static int txn_room(struct zs_txn *txn, enum zs_kind kind, size_t n, struct zs_block **out_full, struct zs_err *err)
+static int txn_room(struct zs_txn *txn, enum zs_kind kind, unsigned slot, size_t n, struct zs_block **out_full,
+    struct zs_err *err)
 {
-	struct zs_block *b = txn->open[kind];
+	struct zs_block *b = txn->open[slot];
 
-	if (b && (b->plain.n + n > txn->st->config.block_bytes || b->chunk_count >= STORE_BLOCK_CHUNKS)) {
+	if (b && (b->plain.n + n > block_limit(txn, slot) || b->chunk_count >= STORE_BLOCK_CHUNKS)) {
 		*out_full = b;
-		txn->open[kind] = NULL;
+		txn->open[slot] = NULL;
 	}
-	if (!txn->open[kind] && block_new(txn, kind, &txn->open[kind], err) < 0)
+	if (!txn->open[slot] && block_new(txn, kind, &txn->open[slot], err) < 0)
 		return -1;
 	return 0;
 }
@@ -142,9 +143,10 @@ static int txn_room(struct zs_txn *txn, enum zs_kind kind, size_t n, struct zs_b
 static int txn_add(struct zs_txn *txn, enum zs_kind kind, const struct zs_id *id, struct zs_span plain,
     struct zs_block **out_full, struct zs_err *err)
 {
+	unsigned slot = block_slot(kind, plain);
 	int rc;
 
-	if (txn_room(txn, kind, plain.n, out_full, err) < 0 || block_add(txn->open[kind], id, plain, err) < 0)
+	if (txn_room(txn, kind, slot, plain.n, out_full, err) < 0 || block_add(txn->open[slot], id, plain, err) < 0)
 		return -1;
 	pthread_mutex_lock(&txn->lock);
 	rc = pending_add(&txn->pending, id, err);
@@ -178,11 +180,11 @@ int zs_store_flush(struct zs_txn *txn, struct zs_block **out, struct zs_err *err
 {
 	if (txn_check(txn, err) < 0)
 		return -1;
-	for (int kind = 1; kind < ZS_KINDS; kind++) {
-		if (!txn->open[kind])
+	for (unsigned slot = 0; slot < BLOCK_SLOTS; slot++) {
+		if (!txn->open[slot])
 			continue;
-		*out = txn->open[kind];
-		txn->open[kind] = NULL;
+		*out = txn->open[slot];
+		txn->open[slot] = NULL;
 		return 1;
 	}
 	return 0;
@@ -250,16 +252,35 @@ int txn_adopt(struct zs_txn *txn, struct zs_index_pack *row, struct zs_err *err)
 	return txn_object_grown(txn, added, err) < 0 ? txn_dead(txn) : 0;
 }
 
+/*
+ * Is it time to finish the pack?  From its target size on, as soon as little padding is needed; a quarter above, in any
+ * case.
+ */
+static int txn_pack_is_full(struct zs_txn *txn, struct zs_err *err)
+{
+	const struct pack_writer *w = &txn->writer_pack;
+	uint64_t target = txn->st->config.pack_bytes, waste;
+
+	if (w->stored_bytes >= target + target / 4 || w->dir.chunk_count >= STORE_PACK_CHUNKS)
+		return 1;
+	if (w->stored_bytes < target)
+		return 0;
+	if (pack_writer_waste(w, &waste, err) < 0)
+		return -1;
+	return waste <= target / 512;
+}
+
 static int txn_append(struct zs_txn *txn, const struct zs_block *b, struct zs_err *err)
 {
 	struct pack_writer *w = &txn->writer_pack;
 	uint64_t before = w->put ? w->stored_bytes : 0;
+	int full;
 
 	if (pack_writer_block(w, txn->st, b, err) < 0)
 		return -1;
 	atomic_fetch_add(&txn->stored_bytes, w->stored_bytes - before);
-	if (w->stored_bytes < txn->st->config.pack_bytes && w->dir.chunk_count < STORE_PACK_CHUNKS)
-		return 0;
+	if ((full = txn_pack_is_full(txn, err)) <= 0)
+		return full;
 	before = w->stored_bytes;
 	if (txn_finish_pack(txn, err) < 0)
 		return -1;
@@ -304,8 +325,8 @@ uint64_t zs_store_txn_stored_bytes(const struct zs_txn *txn)
 
 static void txn_free(struct zs_txn *txn)
 {
-	for (int kind = 0; kind < ZS_KINDS; kind++)
-		zs_store_block_free(txn, txn->open[kind]);
+	for (unsigned slot = 0; slot < BLOCK_SLOTS; slot++)
+		zs_store_block_free(txn, txn->open[slot]);
 	if (txn->view)
 		zs_index_view_free(txn->view);
 	zs_names_fini(&txn->condemned);
