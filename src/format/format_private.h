@@ -15,8 +15,8 @@
 #define FORMAT_BOX_MAX 65536	     /* bytes of a box inside config and key objects */
 #define FORMAT_MANIFEST_MAX (16u << 20)
 #define FORMAT_REASONS_MAX 100
-#define FORMAT_LEVEL_MAX 31	     /* tree levels above the leaves */
-#define FORMAT_DEPTH_MAX 8	     /* recipes of recipes */
+#define FORMAT_LEVEL_MAX 15	     /* tree levels above the leaves */
+#define FORMAT_DEPTH_MAX 4	     /* recipes of recipes */
 #define FORMAT_XATTR_NAME_MAX 255
 
 /* --------------------------------------------------------- fields, writing */

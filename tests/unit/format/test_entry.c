@@ -30,7 +30,7 @@ static void random_content(struct zs_entry *e)
 		break;
 	default:
 		e->recipe = zs_span(pool, 1 + below(300));
-		e->recipe_depth = (uint8_t)(below(9) * below(2));
+		e->recipe_depth = (uint8_t)(below(5) * below(2));
 		e->size = number() | 1;
 	}
 }
@@ -175,7 +175,7 @@ static void rules(void **state)
 	    {.kind = ZS_ENTRY_FILE, .size = 1, .inline_data = one, .recipe = one, NO_DATES},
 	    {.kind = ZS_ENTRY_FILE, .size = ZS_INLINE_MAX + 1, .inline_data = zs_span(pool, ZS_INLINE_MAX + 1), NO_DATES},
 	    {.kind = ZS_ENTRY_FILE, .size = 1, .inline_data = one, .recipe_depth = 1, NO_DATES},
-	    {.kind = ZS_ENTRY_FILE, .size = 1, .recipe = one, .recipe_depth = 9, NO_DATES},
+	    {.kind = ZS_ENTRY_FILE, .size = 1, .recipe = one, .recipe_depth = 5, NO_DATES},
 	    {.kind = ZS_ENTRY_FILE, .target = one, NO_DATES},
 	    {.kind = ZS_ENTRY_SYMLINK, NO_DATES},
 	    {.kind = ZS_ENTRY_DIR, .inline_data = one, .size = 1, NO_DATES},

@@ -64,7 +64,7 @@ static void random_round_trips(void **state)
 		struct zs_buf bytes = ZS_BUF_INIT, text = ZS_BUF_INIT;
 		struct json j = {.out = &text, .depth = 1, .first = 1};
 		size_t n = random_paths(paths);
-		uint8_t level = (uint8_t)(n ? below(32) * below(2) : 0);
+		uint8_t level = (uint8_t)(n ? below(16) * below(2) : 0);
 		struct zs_node_writer w;
 		struct zs_err err;
 
@@ -230,7 +230,7 @@ static void inner_rows_have_totals(void **state)
 	row.totals = (struct zs_totals){UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
 	assert_int_equal(zs_node_writer_add(&w, &row, &err), 0);
 	zs_node_writer_fini(&w);
-	zs_node_writer_init(&w, 32);
+	zs_node_writer_init(&w, 16);
 	assert_refused(zs_node_writer_add(&w, &row, &err_), &w.body, ZS_INTERNAL);
 	zs_node_writer_fini(&w);
 	zs_buf_fini(&out);
