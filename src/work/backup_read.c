@@ -276,6 +276,9 @@ static int read_item(struct reader *r, const struct item *it, struct zs_err *err
 		e.flags |= ZS_ENTRY_UNSTABLE;
 		e.identity = 0;
 	}
+	/* An entry with a size has content: the sink takes both from the name that was read. */
+	if (it->action == ITEM_LINK)
+		e.size = 0;
 	return add_entry(r, it, &e, outcome == READ_FAILED, err);
 }
 

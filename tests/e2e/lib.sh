@@ -34,7 +34,12 @@ out_has() { grep -qe "$1" "$T/out" || die "stdout lacks '$1'"; }
 out_lacks() { ! grep -qe "$1" "$T/out" || die "stdout has '$1'"; }
 err_has() { grep -qe "$1" "$T/err" || die "stderr lacks '$1'"; }
 err_empty() { [ ! -s "$T/err" ] || die "stderr is not empty"; }
-same() { diff -r --no-dereference "$1" "$2" >"$T/diff" || { head -20 "$T/diff" >&2; die "$1 and $2 differ"; }; }
+# names, types, link targets and contents of a tree
+content() { (cd "$1" || exit 1; find . -printf '%P %y %l\0' | sort -z | tr '\0\n' '\n?'; find . -type f -print0 | sort -z | xargs -0r sha1sum); }
+same() {
+	content "$1" >"$T/same.1" && content "$2" >"$T/same.2" || die "cannot read $1 or $2"
+	cmp -s "$T/same.1" "$T/same.2" || { diff "$T/same.1" "$T/same.2" | head -20 >&2; die "$1 and $2 differ"; }
+}
 # json EXPRESSION: of the JSON document (or the last of the lines) in $T/out, by Python; d is the document
 json() {
 	/usr/bin/python3 -c 'import json, sys
