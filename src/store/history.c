@@ -153,26 +153,23 @@ static int history_write(const char *path, struct zs_span text, struct zs_err *e
 	return rc;
 }
 
-int history_save(const struct zs_store *st, const struct history *h, struct zs_err *err)
+void history_save(const struct zs_store *st, const struct history *h)
 {
 	struct zs_buf path = ZS_BUF_INIT, tmp = ZS_BUF_INIT, text = ZS_BUF_INIT;
-	int rc = -1;
+	struct zs_err ignored = {0};
 
-	if (open_cache_path(st, "seen", &path, err) < 0 || history_print(h, &text, err) < 0)
+	if (open_cache_path(st, "seen", &path, &ignored) < 0 || history_print(h, &text, &ignored) < 0)
 		goto out;
-	if (zs_buf_printf(&tmp, err, "%s.%ld", (const char *)path.p, (long)getpid()) < 0 ||
-	    zs_buf_add_u8(&tmp, 0, err) < 0)
+	if (zs_buf_printf(&tmp, &ignored, "%s.%ld", (const char *)path.p, (long)getpid()) < 0 ||
+	    zs_buf_add_u8(&tmp, 0, &ignored) < 0)
 		goto out;
-	rc = history_write((const char *)tmp.p, zs_buf_span(&text), err);
-	if (rc == 0 && rename((const char *)tmp.p, (const char *)path.p) < 0)
-		rc = zs_fail_sys(err, ZS_SYSTEM, errno, "%s", (const char *)path.p);
-	if (rc < 0)
+	if (history_write((const char *)tmp.p, zs_buf_span(&text), &ignored) < 0 ||
+	    rename((const char *)tmp.p, (const char *)path.p) < 0)
 		(void)unlink((const char *)tmp.p);
 out:
 	zs_buf_fini(&path);
 	zs_buf_fini(&tmp);
 	zs_buf_fini(&text);
-	return rc;
 }
 
 void history_fini(struct history *h)

@@ -86,13 +86,11 @@ static int lineage_gather(struct lineage *x, const struct zs_snapshot_list *l, c
 /* Remember the newest of each host.  What is missing stays remembered until something newer comes: it is said again. */
 static int lineage_update(struct zs_store *st, struct history *h, const struct zs_snapshot_list *l, struct zs_err *err)
 {
-	struct zs_err ignored = {0};
-
 	for (size_t i = 0; i < l->n; i++) {
 		if (history_note(h, &l->v[i].name, l->v[i].snapshot, err) < 0)
 			return -1;
 	}
-	(void)history_save(st, h, &ignored); /* a read-only cache costs the memory only */
+	history_save(st, h);
 	return 0;
 }
 
@@ -173,6 +171,6 @@ void lineage_remember(struct zs_store *st, const struct zs_name *name, const str
 	if (history_load(st, &h, &ignored) < 0)
 		return;
 	if (history_note(&h, name, s, &ignored) == 0)
-		(void)history_save(st, &h, &ignored);
+		history_save(st, &h);
 	history_fini(&h);
 }
