@@ -16,7 +16,7 @@
 #define DENSE_PIECES 8
 #define DENSE_BELOW 215
 
-static int is_dense(struct zs_span plain)
+static int block_is_dense(struct zs_span plain)
 {
 	uint32_t count[256] = {0};
 	uint64_t equal = 0, n = DENSE_SAMPLE;
@@ -37,9 +37,9 @@ static int is_dense(struct zs_span plain)
 
 unsigned block_slot(enum zs_kind kind, struct zs_span plain)
 {
-	if (kind == ZS_KIND_ATTACHMENT && is_dense(plain))
+	if (kind == ZS_KIND_ATTACHMENT && block_is_dense(plain))
 		return ZS_KINDS;
-	if (kind == ZS_KIND_FILE && is_dense(plain))
+	if (kind == ZS_KIND_FILE && block_is_dense(plain))
 		return ZS_KINDS + 1;
 	return kind;
 }

@@ -35,7 +35,8 @@ static int client_make(const char *path, struct zs_err *err)
 	int rc = -1;
 
 	zs_random(random.b, sizeof(random.b));
-	if (zs_buf_printf(&tmp, err, "%s.%.16s", path, zs_name_hex(&random, hex)) < 0 || zs_buf_add_u8(&tmp, 0, err) < 0)
+	if (zs_buf_printf(&tmp, err, "%s.%.16s", path, zs_name_hex(&random, hex)) < 0 ||
+	    zs_buf_add_u8(&tmp, 0, err) < 0)
 		goto out;
 	rc = client_write((const char *)tmp.p, err);
 	if (rc == 0 && link((const char *)tmp.p, path) < 0 && errno != EEXIST)

@@ -43,8 +43,8 @@ static int lineage_check_history(struct lineage *x, const struct history *h, str
 		if (got)
 			continue;
 		open_warn(x->st,
-		    "snapshot %.16s of host %.*s (number %" PRIu64 "), which this client has seen, is gone and no removal "
-		    "is recorded: %s may have been set back to an earlier state",
+		    "snapshot %.16s of host %.*s (number %" PRIu64 "), which this client has seen, is gone and no "
+		    "removal is recorded: %s may have been set back to an earlier state",
 		    zs_name_hex(&row->name, hex), (int)row->host.n, (const char *)row->host.p, row->sequence,
 		    zs_backend_describe(x->st->be));
 		x->said++;

@@ -148,8 +148,8 @@ static int open_blame_missing(struct zs_backend *be, struct zs_err *err)
 			return -1;
 		if (got)
 			return zs_fail(err, ZS_CORRUPT,
-			    "%s has %s objects but no config object: half copied, or an init that was interrupted", where,
-			    zs_object_name(types[i]));
+			    "%s has %s objects but no config object: half copied, or an init that was interrupted",
+			    where, zs_object_name(types[i]));
 	}
 	return zs_fail(err, ZS_NOTFOUND, "%s is no repository (it has no config object)", where);
 }

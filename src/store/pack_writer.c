@@ -64,7 +64,7 @@ int pack_writer_block(struct pack_writer *w, struct zs_store *st, const struct z
 }
 
 /* Zeros that bring the whole object to a Padme size. */
-static uint64_t padding_of(const struct pack_writer *w, size_t dir_bytes)
+static uint64_t pack_writer_padding(const struct pack_writer *w, size_t dir_bytes)
 {
 	uint64_t least = w->stored_bytes + ZS_SEAL_TAG + dir_bytes + ZS_SEAL_TAG + ZS_PACK_TRAILER;
 
@@ -77,14 +77,14 @@ int pack_writer_waste(const struct pack_writer *w, uint64_t *out_bytes, struct z
 	int rc = zs_format_pack_dir_encode(&w->dir, &dir, err);
 
 	if (rc == 0)
-		*out_bytes = padding_of(w, dir.n);
+		*out_bytes = pack_writer_padding(w, dir.n);
 	zs_buf_fini(&dir);
 	return rc;
 }
 
 static int pack_writer_pad(struct pack_writer *w, size_t dir_bytes, struct zs_err *err)
 {
-	uint64_t zeros = padding_of(w, dir_bytes);
+	uint64_t zeros = pack_writer_padding(w, dir_bytes);
 	uint8_t *p;
 	int rc;
 
@@ -113,7 +113,8 @@ static int pack_writer_tail(struct pack_writer *w, struct zs_err *err)
 		goto out;
 	t.dir_stored_bytes = (uint32_t)(w->stored_bytes - t.dir_offset);
 	zs_format_pack_trailer_encode(&t, trailer_plain);
-	rc = pack_writer_part(w, ZS_PART_TRAILER, STORE_PART_TRAILER, zs_span(trailer_plain, sizeof(trailer_plain)), err);
+	rc = pack_writer_part(w, ZS_PART_TRAILER, STORE_PART_TRAILER, zs_span(trailer_plain, sizeof(trailer_plain)),
+	    err);
 out:
 	zs_buf_fini(&dir);
 	return rc;

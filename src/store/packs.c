@@ -126,7 +126,8 @@ int packs_load_dir(struct zs_store *st, const struct zs_name *pack, uint64_t sto
 	}
 	if (packs_open_seal(st, pack, NULL, out_tag, &seal, err) < 0)
 		return -1;
-	if (zs_backend_get(st->be, ZS_OBJ_PACK, pack, stored_bytes - ZS_PACK_TRAILER, ZS_PACK_TRAILER, &sealed, err) < 0)
+	if (zs_backend_get(
+		st->be, ZS_OBJ_PACK, pack, stored_bytes - ZS_PACK_TRAILER, ZS_PACK_TRAILER, &sealed, err) < 0)
 		goto out;
 	if (packs_open_trailer(seal, zs_buf_span(&sealed), stored_bytes, &t, err) < 0)
 		goto out;

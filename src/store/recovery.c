@@ -83,7 +83,8 @@ int recovery_normal(struct zs_span typed, struct zs_buf *out, struct zs_err *err
 	int rc;
 
 	if (recovery_collect(typed, text, &sum) < 0)
-		rc = zs_fail(err, ZS_KEY, "this is no recovery code: %d letters and digits are wanted", RECOVERY_DIGITS);
+		rc = zs_fail(err, ZS_KEY, "this is no recovery code: %d letters and digits are wanted",
+		    RECOVERY_DIGITS);
 	else if (sum != 0)
 		rc = zs_fail(err, ZS_KEY, "the recovery code is mistyped (its check digit does not fit)");
 	else

@@ -146,7 +146,8 @@ int zs_store_session_end(struct zs_store *st, const struct zs_name *session, str
 
 /* ------------------------------------------------------------------------ all */
 
-static int sessions_load(struct zs_store *st, const struct zs_names *names, struct zs_session_list *l, struct zs_err *err)
+static int sessions_load(struct zs_store *st, const struct zs_names *names, struct zs_session_list *l,
+    struct zs_err *err)
 {
 	for (size_t i = 0; i < names->n; i++) {
 		struct zs_session_row *row = &l->v[l->n];

@@ -8,7 +8,8 @@
 
 #define SLOT_OBJECT_MAX (64u << 10)
 
-static int slot_admin_info(struct zs_store *st, const struct zs_name *name, struct zs_slot_info *out, struct zs_err *err)
+static int slot_admin_info(struct zs_store *st, const struct zs_name *name, struct zs_slot_info *out,
+    struct zs_err *err)
 {
 	struct zs_buf object = ZS_BUF_INIT;
 	struct zs_slot slot;
@@ -82,7 +83,8 @@ int zs_store_slot_add(struct zs_store *st, const struct zs_secret *secret, const
 	n = names.n;
 	zs_names_fini(&names);
 	if (n >= STORE_SLOTS)
-		return zs_fail(err, ZS_LIMIT, "there are %zu key slots already, the most that a repository may have", n);
+		return zs_fail(err, ZS_LIMIT, "there are %zu key slots already, the most that a repository may have",
+		    n);
 	return slots_create(st->be, &st->repo_id, st->kr, secret, label, out_name, err);
 }
 
@@ -109,7 +111,8 @@ out:
 	return rc;
 }
 
-int zs_store_slot_passwd(struct zs_store *st, const struct zs_secret *secret, struct zs_name *out_name, struct zs_err *err)
+int zs_store_slot_passwd(struct zs_store *st, const struct zs_secret *secret, struct zs_name *out_name,
+    struct zs_err *err)
 {
 	struct zs_slot_info now;
 	struct zs_name fresh;

@@ -12,7 +12,8 @@ static int snapshot_put_prove(struct zs_txn *txn, const struct zs_snapshot *s, z
 {
 	if (!prove)
 		return zs_fail(err, ZS_BUSY, "the session of this backup was ended by somebody");
-	open_warn(txn->st, "the session of this backup was ended by somebody: checking that nothing it needs was deleted");
+	open_warn(txn->st,
+	    "the session of this backup was ended by somebody: checking that nothing it needs was deleted");
 	if (sessions_announce(txn->st, (enum zs_session_role)txn->role, &txn->session, err) < 0)
 		return -1;
 	if (txn_refresh(txn, err) < 0)

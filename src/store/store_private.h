@@ -61,7 +61,8 @@ int objects_put(struct zs_store *st, enum zs_object type, struct zs_span plain, 
 int objects_get(struct zs_store *st, enum zs_object type, const struct zs_name *name, struct zs_buf *out,
     struct zs_err *err) ZS_MUST_USE;
 /* Delete; one that is not there is fine. */
-int objects_remove(struct zs_store *st, enum zs_object type, const struct zs_name *name, struct zs_err *err) ZS_MUST_USE;
+int objects_remove(struct zs_store *st, enum zs_object type, const struct zs_name *name,
+    struct zs_err *err) ZS_MUST_USE;
 /* Delete as far as possible: while cleaning up. */
 void objects_discard(struct zs_backend *be, enum zs_object type, const struct zs_name *name);
 /* All names of a type, sorted; *out starts empty. */
@@ -72,17 +73,27 @@ int objects_any(struct zs_backend *be, enum zs_object type, struct zs_err *err) 
 /* ---------------------------------------------------------------- records.c */
 
 /* Decoded by type: objects_get and the format's decoder.  *out starts empty. */
-int records_get_index(struct zs_store *st, const struct zs_name *name, struct zs_index_object *out, struct zs_err *err) ZS_MUST_USE;
-int records_get_snapshot(struct zs_store *st, const struct zs_name *name, struct zs_snapshot **out, struct zs_err *err) ZS_MUST_USE;
-int records_get_session(struct zs_store *st, const struct zs_name *name, struct zs_session *out, struct zs_err *err) ZS_MUST_USE;
-int records_get_condemned(struct zs_store *st, const struct zs_name *name, struct zs_condemned *out, struct zs_err *err) ZS_MUST_USE;
-int records_get_removal(struct zs_store *st, const struct zs_name *name, struct zs_removal *out, struct zs_err *err) ZS_MUST_USE;
+int records_get_index(struct zs_store *st, const struct zs_name *name, struct zs_index_object *out,
+    struct zs_err *err) ZS_MUST_USE;
+int records_get_snapshot(struct zs_store *st, const struct zs_name *name, struct zs_snapshot **out,
+    struct zs_err *err) ZS_MUST_USE;
+int records_get_session(struct zs_store *st, const struct zs_name *name, struct zs_session *out,
+    struct zs_err *err) ZS_MUST_USE;
+int records_get_condemned(struct zs_store *st, const struct zs_name *name, struct zs_condemned *out,
+    struct zs_err *err) ZS_MUST_USE;
+int records_get_removal(struct zs_store *st, const struct zs_name *name, struct zs_removal *out,
+    struct zs_err *err) ZS_MUST_USE;
 /* Encoded and put. */
-int records_put_index(struct zs_store *st, const struct zs_index_object *o, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
-int records_put_snapshot(struct zs_store *st, const struct zs_snapshot *s, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
-int records_put_session(struct zs_store *st, const struct zs_session *s, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
-int records_put_condemned(struct zs_store *st, const struct zs_condemned *c, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
-int records_put_removal(struct zs_store *st, const struct zs_removal *r, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
+int records_put_index(struct zs_store *st, const struct zs_index_object *o, struct zs_name *out_name,
+    struct zs_err *err) ZS_MUST_USE;
+int records_put_snapshot(struct zs_store *st, const struct zs_snapshot *s, struct zs_name *out_name,
+    struct zs_err *err) ZS_MUST_USE;
+int records_put_session(struct zs_store *st, const struct zs_session *s, struct zs_name *out_name,
+    struct zs_err *err) ZS_MUST_USE;
+int records_put_condemned(struct zs_store *st, const struct zs_condemned *c, struct zs_name *out_name,
+    struct zs_err *err) ZS_MUST_USE;
+int records_put_removal(struct zs_store *st, const struct zs_removal *r, struct zs_name *out_name,
+    struct zs_err *err) ZS_MUST_USE;
 
 /* -------------------------------------------------------------- condemned.c */
 
@@ -102,21 +113,24 @@ enum sync_mode {
 };
 int sync_index(struct zs_store *st, enum sync_mode mode, struct zs_err *err) ZS_MUST_USE;
 /* Put an index object and consume it into the local index, in one go for zs_store_sync of other threads. */
-int sync_publish(struct zs_store *st, const struct zs_index_object *o, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
+int sync_publish(struct zs_store *st, const struct zs_index_object *o, struct zs_name *out_name,
+    struct zs_err *err) ZS_MUST_USE;
 
 /* ------------------------------------------------------------------ packs.c */
 
 /* A pack's header: opens its seal.  expect_tag: from the index, or NULL; another tag is ZS_CORRUPT (swapped packs). */
 int packs_open_seal(struct zs_store *st, const struct zs_name *pack, const uint8_t *expect_tag,
     struct zs_pack_tag *out_tag, struct zs_pack_seal **out, struct zs_err *err) ZS_MUST_USE;
-/* A pack's directory, read by its trailer; every length in it is proven against the object's size.  *out_tag, *out_trailer
- * may be NULL.  stored_bytes: size of the object. */
+/* A pack's directory, read by its trailer; every length in it is proven against the object's size.  out_tag and
+ * out_trailer may be NULL.  stored_bytes: size of the object. */
 int packs_load_dir(struct zs_store *st, const struct zs_name *pack, uint64_t stored_bytes, struct zs_pack_dir *out,
     struct zs_pack_tag *out_tag, struct zs_pack_trailer *out_trailer, struct zs_err *err) ZS_MUST_USE;
 /* The same from the whole object in memory; also opens the padding and demands zeros. */
-int packs_parse_dir(const struct zs_pack_seal *seal, struct zs_span pack, struct zs_pack_dir *out, struct zs_err *err) ZS_MUST_USE;
-/* An opened block part (head and payload): decompressed, appended to *out.  what: for the error. */
-int packs_unpack_block(struct zs_press *press, struct zs_span opened, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+int packs_parse_dir(const struct zs_pack_seal *seal, struct zs_span pack, struct zs_pack_dir *out,
+    struct zs_err *err) ZS_MUST_USE;
+/* An opened block part (head and payload): decompressed, appended to *out. */
+int packs_unpack_block(struct zs_press *press, struct zs_span opened, struct zs_buf *out,
+    struct zs_err *err) ZS_MUST_USE;
 
 /* ----------------------------------------------------------- reader_cache.c */
 
@@ -141,7 +155,8 @@ void reader_cache_fini(struct reader_cache *c);
 /* ----------------------------------------------------------------- reader.c */
 
 /* The opened, still compressed block (head and payload), appended to *out: for copying it to another pack. */
-int reader_open_block(struct zs_store_reader *r, const struct zs_location *at, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+int reader_open_block(struct zs_store_reader *r, const struct zs_location *at, struct zs_buf *out,
+    struct zs_err *err) ZS_MUST_USE;
 struct zs_store *reader_store(struct zs_store_reader *r);
 struct zs_index_view *reader_view(struct zs_store_reader *r);
 struct zs_press *reader_press(struct zs_store_reader *r);
@@ -151,7 +166,8 @@ struct zs_press *reader_press(struct zs_store_reader *r);
 /* Ids that were stored but are not yet in the local index.  Volatile; its owner locks. */
 struct pending_slot { struct zs_id id; uint8_t used; };
 struct pending { struct pending_slot *v; size_t n, cap; };
-int pending_add(struct pending *p, const struct zs_id *id, struct zs_err *err) ZS_MUST_USE; /* 1 added, 0 was there, -1 */
+/* 1 added, 0 was there, -1 */
+int pending_add(struct pending *p, const struct zs_id *id, struct zs_err *err) ZS_MUST_USE;
 int pending_has(const struct pending *p, const struct zs_id *id);
 void pending_remove(struct pending *p, const struct zs_id *id); /* one that is not there is fine */
 void pending_fini(struct pending *p);
@@ -195,7 +211,8 @@ struct pack_writer { /* the pack that is being written; append thread only */
 	uint64_t stored_bytes;
 };
 /* Append one sealed part; begins the pack if there is none. */
-int pack_writer_block(struct pack_writer *w, struct zs_store *st, const struct zs_block *b, struct zs_err *err) ZS_MUST_USE;
+int pack_writer_block(struct pack_writer *w, struct zs_store *st, const struct zs_block *b,
+    struct zs_err *err) ZS_MUST_USE;
 /* Padding bytes that finishing now would cost. */
 int pack_writer_waste(const struct pack_writer *w, uint64_t *out_bytes, struct zs_err *err) ZS_MUST_USE;
 /* Padding, directory, trailer, commit; the row (name, tag, size, directory) goes to *out. */
@@ -240,7 +257,8 @@ int txn_adopt(struct zs_txn *txn, struct zs_index_pack *row, struct zs_err *err)
 
 /* --------------------------------------------------------------- sessions.c */
 
-int sessions_announce(struct zs_store *st, enum zs_session_role role, struct zs_name *out_name, struct zs_err *err) ZS_MUST_USE;
+int sessions_announce(struct zs_store *st, enum zs_session_role role, struct zs_name *out_name,
+    struct zs_err *err) ZS_MUST_USE;
 int sessions_stands(struct zs_store *st, const struct zs_name *session, struct zs_err *err) ZS_MUST_USE; /* 1, 0, -1 */
 int sessions_is_dead(const struct zs_session *s); /* 1: its process is known to be gone, and it was on this host */
 
@@ -254,13 +272,15 @@ struct snapshots_removed { /* of all removal records */
 int snapshots_removed_load(struct zs_store *st, struct snapshots_removed *out, struct zs_err *err) ZS_MUST_USE;
 void snapshots_removed_fini(struct snapshots_removed *r);
 /* All snapshots that are there, sorted as zs_store_snapshots says; nothing is compared with the past. */
-int snapshots_load(struct zs_store *st, struct zs_snapshot_list *out, struct zs_names *out_damaged, struct zs_err *err) ZS_MUST_USE;
+int snapshots_load(struct zs_store *st, struct zs_snapshot_list *out, struct zs_names *out_damaged,
+    struct zs_err *err) ZS_MUST_USE;
 
 /* ---------------------------------------------------------------- lineage.c */
 
 /* Does the list go on from what this client saw, and does each snapshot's past exist?  Says what does not, remembers
  * the newest.  damaged: snapshots that are there but cannot be read; may be NULL. */
-int lineage_check(struct zs_store *st, const struct zs_snapshot_list *l, const struct zs_names *damaged, struct zs_err *err) ZS_MUST_USE;
+int lineage_check(struct zs_store *st, const struct zs_snapshot_list *l, const struct zs_names *damaged,
+    struct zs_err *err) ZS_MUST_USE;
 /* Fill what places a new snapshot after all others: sequence, previous, newest_seen. */
 int lineage_place(struct zs_store *st, struct zs_snapshot *s, struct zs_err *err) ZS_MUST_USE;
 /* Remember one's own new snapshot; best effort. */
@@ -271,9 +291,12 @@ void lineage_remember(struct zs_store *st, const struct zs_name *name, const str
 /* What this client saw last of each host. */
 struct history_row { struct zs_name name; uint64_t sequence; struct zs_buf host; };
 struct history { struct history_row *v; size_t n; };
-int history_load(const struct zs_store *st, struct history *out, struct zs_err *err) ZS_MUST_USE; /* unreadable: empty */
-int history_note(struct history *h, const struct zs_name *name, const struct zs_snapshot *s, struct zs_err *err) ZS_MUST_USE;
-void history_save(const struct zs_store *st, const struct history *h); /* as far as possible: the cache may be read-only */
+/* A file that cannot be read is an empty memory. */
+int history_load(const struct zs_store *st, struct history *out, struct zs_err *err) ZS_MUST_USE;
+int history_note(struct history *h, const struct zs_name *name, const struct zs_snapshot *s,
+    struct zs_err *err) ZS_MUST_USE;
+/* As far as possible: the cache may be read-only. */
+void history_save(const struct zs_store *st, const struct history *h);
 void history_fini(struct history *h);
 
 /* ----------------------------------------------------------------- client.c */

@@ -5,7 +5,7 @@
 #include "store_help.h"
 
 #define OLD 30 /* chunks of the snapshot that was there before */
-#define NEW 90 /* chunks 10 .. 99 of the new one */
+#define NEW 60 /* chunks 10 .. 69 of the new one */
 
 struct base { struct zs_backend *mem, *rec; uint64_t changes; };
 
@@ -214,7 +214,8 @@ static void test_forget_fails(void **state)
 static void test_dead_transaction(void **state)
 {
 	struct base b = base_make();
-	struct zs_backend *mem = base_copy(&b, b.changes), *bad = zs_backend_faulty_new(mem, 25, ZS_FAULT_ONCE, ZS_NOSPACE);
+	struct zs_backend *mem = base_copy(&b, b.changes);
+	struct zs_backend *bad = zs_backend_faulty_new(mem, 25, ZS_FAULT_ONCE, ZS_NOSPACE);
 	struct zs_store *st = help_open(bad, NULL);
 	uint8_t bytes[HELP_CHUNK_MAX];
 	struct zs_id id = help_id(st, 5000);

@@ -136,7 +136,8 @@ static void test_swapped_sessions(void **state)
 static void test_foreign_objects(void **state)
 {
 	struct rig a = rig_make(), b = rig_make();
-	struct zs_buf snapshot = help_get(b.be, ZS_OBJ_SNAPSHOT, &b.first), pack = help_get(b.be, ZS_OBJ_PACK, &b.packs.v[0]);
+	struct zs_buf snapshot = help_get(b.be, ZS_OBJ_SNAPSHOT, &b.first);
+	struct zs_buf pack = help_get(b.be, ZS_OBJ_PACK, &b.packs.v[0]);
 	struct zs_names damaged = {0};
 	struct zs_snapshot_list l;
 	struct zs_pack_dir dir;

@@ -16,7 +16,8 @@ static void test_init_and_open(void **state)
 {
 	struct zs_backend *be = help_repo();
 	struct zs_secret right = help_secret("sesame"), wrong = help_secret("Sesame"), empty = help_secret("");
-	struct zs_secret none = {.type = ZS_SECRET_KEYFILE, .bytes = zs_span_str("0123456789012345678901234567890123456789")};
+	struct zs_secret none = {.type = ZS_SECRET_KEYFILE,
+	    .bytes = zs_span_str("0123456789012345678901234567890123456789")};
 	struct zs_config config;
 	struct zs_store *st;
 
@@ -234,7 +235,7 @@ static void test_greedy_slot(void **state)
 	struct zs_name name = {{0}};
 
 	(void)state;
-	slot.box = zs_span_str("0123456789012345678901234567890123456789012345678901234567890123456789012345678901234567890123");
+	slot.box = zs_span_str("it does not matter what stands here, since nobody should get as far as trying it");
 	if (zs_format_slot_encode(&slot, &object, &err) < 0)
 		fail_msg("%s", err.text);
 	assert_int_equal(zs_backend_put(be, ZS_OBJ_KEY, &name, zs_buf_span(&object), &err), 0);

@@ -25,8 +25,8 @@ static void test_against_model(void **state)
 
 	(void)state;
 	memset(model, 0, sizeof(model));
-	for (int step = 0; step < 60000; step++) {
-		uint32_t i = (uint32_t)(help_next(&x) % (step < 30000 ? IDS : 200));
+	for (int step = 0; step < 24000; step++) {
+		uint32_t i = (uint32_t)(help_next(&x) % (step < 12000 ? IDS : 200));
 		struct zs_id id = id_of(i);
 
 		assert_int_equal(pending_has(&p, &id), model[i]);
