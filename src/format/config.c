@@ -96,7 +96,8 @@ static int take_sizes(const struct fields *f, struct zs_span value, unsigned *la
 	return 0;
 }
 
-static int take_field(const struct fields *f, unsigned tag, struct zs_span value, unsigned *last_kind, struct zs_config *c)
+static int take_field(
+    const struct fields *f, unsigned tag, struct zs_span value, unsigned *last_kind, struct zs_config *c)
 {
 	uint64_t v = 0;
 	int rc = 0;
@@ -133,7 +134,8 @@ int zs_format_config_decode(struct zs_span s, struct zs_config *out, struct zs_e
 	const char *why;
 	int more;
 
-	fields_open(&f, record, s, FIELD(T_BLOCK) | FIELD(T_PACK) | FIELD(T_LEVEL) | FIELD(T_CREATED), FIELD(T_SIZES), err);
+	fields_open(
+	    &f, record, s, FIELD(T_BLOCK) | FIELD(T_PACK) | FIELD(T_LEVEL) | FIELD(T_CREATED), FIELD(T_SIZES), err);
 	while ((more = fields_next(&f, &tag, &value)) > 0)
 		if (take_field(&f, tag, value, &last_kind, &c) < 0)
 			return -1;
@@ -146,7 +148,8 @@ int zs_format_config_decode(struct zs_span s, struct zs_config *out, struct zs_e
 	return 0;
 }
 
-int zs_format_config_object_encode(const struct zs_name *repo_id, struct zs_span box, struct zs_buf *out, struct zs_err *err)
+int zs_format_config_object_encode(
+    const struct zs_name *repo_id, struct zs_span box, struct zs_buf *out, struct zs_err *err)
 {
 	size_t start = out->n;
 
@@ -160,7 +163,8 @@ int zs_format_config_object_encode(const struct zs_name *repo_id, struct zs_span
 	return 0;
 }
 
-int zs_format_config_object_decode(struct zs_span s, struct zs_name *out_repo_id, struct zs_span *out_box, struct zs_err *err)
+int zs_format_config_object_decode(
+    struct zs_span s, struct zs_name *out_repo_id, struct zs_span *out_box, struct zs_err *err)
 {
 	struct zs_span id;
 	uint32_t length;

@@ -82,7 +82,8 @@ int fields_end(struct fields_writer *w)
 
 /* ------------------------------------------------------------------ reading */
 
-void fields_open(struct fields *f, const char *record, struct zs_span s, uint64_t once, uint64_t many, struct zs_err *err)
+void fields_open(
+    struct fields *f, const char *record, struct zs_span s, uint64_t once, uint64_t many, struct zs_err *err)
 {
 	*f = (struct fields){.record = record, .err = err, .rest = s, .once = once, .many = many};
 }
@@ -105,10 +106,12 @@ int fields_next(struct fields *f, unsigned *out_tag, struct zs_span *out_value)
 		if (zs_take_varint(&f->rest, &tag) < 0 || zs_take_varint(&f->rest, &length) < 0 || tag == 0)
 			return fields_bad(f, "field", "tag or length is damaged");
 		if (length > f->rest.n || zs_take_bytes(&f->rest, (size_t)length, out_value) < 0)
-			return zs_fail(f->err, ZS_CORRUPT, "%s: field %llu is cut short", f->record, (unsigned long long)tag);
+			return zs_fail(
+			    f->err, ZS_CORRUPT, "%s: field %llu is cut short", f->record, (unsigned long long)tag);
 		bit = tag < 64 ? FIELD(tag) : 0;
 		if (tag < f->last || (tag == f->last && (bit & f->once)))
-			return zs_fail(f->err, ZS_CORRUPT, "%s: field %llu is out of order", f->record, (unsigned long long)tag);
+			return zs_fail(
+			    f->err, ZS_CORRUPT, "%s: field %llu is out of order", f->record, (unsigned long long)tag);
 		f->last = tag;
 		f->seen |= bit;
 		if (bit & (f->once | f->many)) {
@@ -240,8 +243,8 @@ int fields_take_head(struct zs_span *s, const char magic[static 4], const char *
 		return zs_fail(err, ZS_CORRUPT, "%s: is none (wrong magic number)", record);
 	version = zs_get_u16(head.p + 4);
 	if (version > ZS_FORMAT_VERSION)
-		return zs_fail(err, ZS_VERSION, "%s: has format version %u, this program knows up to %d", record, version,
-		    ZS_FORMAT_VERSION);
+		return zs_fail(err, ZS_VERSION, "%s: has format version %u, this program knows up to %d", record,
+		    version, ZS_FORMAT_VERSION);
 	if (!version || zs_get_u16(head.p + 6))
 		return zs_fail(err, ZS_CORRUPT, "%s: head is damaged", record);
 	return 0;
@@ -264,12 +267,12 @@ int fields_grow(void **v, size_t n, size_t *cap, size_t size, struct zs_err *err
 	return 0;
 }
 
-int totals_check(const struct zs_totals *t)
+int fields_totals_check(const struct zs_totals *t)
 {
 	return t->files <= t->entries && t->messages <= t->files;
 }
 
-int totals_add(struct zs_totals *sum, const struct zs_totals *t)
+int fields_totals_add(struct zs_totals *sum, const struct zs_totals *t)
 {
 	struct zs_totals s;
 

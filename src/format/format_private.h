@@ -57,7 +57,8 @@ struct fields {
 	uint64_t last;
 };
 
-void fields_open(struct fields *f, const char *record, struct zs_span s, uint64_t once, uint64_t many, struct zs_err *err);
+void fields_open(
+    struct fields *f, const char *record, struct zs_span s, uint64_t once, uint64_t many, struct zs_err *err);
 /* 1 with the next known field; 0 at the end; -1 ZS_CORRUPT, ZS_VERSION.  Unknown even tags are skipped. */
 int fields_next(struct fields *f, unsigned *out_tag, struct zs_span *out_value) ZS_MUST_USE;
 /* 0 if every tag of the set was there. */
@@ -69,7 +70,8 @@ int fields_u64(const struct fields *f, const char *what, struct zs_span value, u
 int fields_i64(const struct fields *f, const char *what, struct zs_span value, int64_t *out) ZS_MUST_USE;
 int fields_fixed(const struct fields *f, const char *what, struct zs_span value, uint8_t *out, size_t n) ZS_MUST_USE;
 int fields_text(const struct fields *f, const char *what, struct zs_span value, char **out) ZS_MUST_USE;
-int fields_texts(const struct fields *f, const char *what, struct zs_span value, struct zs_strings *l, size_t max) ZS_MUST_USE;
+int fields_texts(
+    const struct fields *f, const char *what, struct zs_span value, struct zs_strings *l, size_t max) ZS_MUST_USE;
 /* A copy with a NUL behind; ZS_NOMEM. */
 char *fields_dup(struct zs_span s, struct zs_err *err);
 
@@ -84,8 +86,8 @@ int fields_take_head(struct zs_span *s, const char magic[static 4], const char *
 /* A list that grows by doubling: room for one more of `size` bytes each. */
 int fields_grow(void **v, size_t n, size_t *cap, size_t size, struct zs_err *err) ZS_MUST_USE;
 
-int totals_check(const struct zs_totals *t); /* 1 if they can be true */
-int totals_add(struct zs_totals *sum, const struct zs_totals *t) ZS_MUST_USE; /* -1: overflow */
+int fields_totals_check(const struct zs_totals *t); /* 1 if they can be true */
+int fields_totals_add(struct zs_totals *sum, const struct zs_totals *t) ZS_MUST_USE; /* -1: overflow */
 
 static inline int bytes_zero(const uint8_t *p, size_t n)
 {

@@ -64,7 +64,7 @@ static const char *row_check(const struct zs_node_writer *w, const struct zs_nod
 		return "path is not valid";
 	if (w->rows && !comes_after(zs_buf_span(&w->last_path), row->path, common))
 		return "paths do not ascend";
-	if (w->level ? !row->totals.entries || !totals_check(&row->totals) : !row->entry.n)
+	if (w->level ? !row->totals.entries || !fields_totals_check(&row->totals) : !row->entry.n)
 		return "entry or totals are missing";
 	return NULL;
 }
@@ -181,7 +181,8 @@ int zs_node_reader_next(struct zs_node_reader *r, struct zs_node_row *out, struc
 		row.totals.files = row_varint(&in, "files");
 		row.totals.messages = row_varint(&in, "messages");
 		row.totals.bytes = row_varint(&in, "bytes");
-		if (!in.bad && (!row.totals.entries || !totals_check(&row.totals) || totals_add(&r->sum, &row.totals) < 0))
+		if (!in.bad && (!row.totals.entries || !fields_totals_check(&row.totals) ||
+				   fields_totals_add(&r->sum, &row.totals) < 0))
 			row_fail(&in, "totals");
 		if (!in.bad)
 			memcpy(row.child.b, id.p, ZS_ID_BYTES);

@@ -70,8 +70,10 @@ int zs_pack_dir_add_chunk(struct zs_pack_dir *d, const struct zs_id *id, uint32_
 	if (!d->block_count)
 		return zs_fail(err, ZS_INTERNAL, "%s: a chunk without a block", record);
 	b = &d->blocks[d->block_count - 1];
-	if (!bytes || bytes > FORMAT_CHUNK_MAX || bytes > ZS_BLOCK_MAX - b->plain_bytes || d->chunk_count >= UINT32_MAX / 2)
-		return zs_fail(err, ZS_LIMIT, "%s: a chunk of %u bytes in a block of %u", record, bytes, b->plain_bytes);
+	if (!bytes || bytes > FORMAT_CHUNK_MAX || bytes > ZS_BLOCK_MAX - b->plain_bytes ||
+	    d->chunk_count >= UINT32_MAX / 2)
+		return zs_fail(
+		    err, ZS_LIMIT, "%s: a chunk of %u bytes in a block of %u", record, bytes, b->plain_bytes);
 	if (fields_grow(&v, d->chunk_count, &cap, sizeof *d->chunks, err) < 0)
 		return -1;
 	d->chunks = v;
@@ -148,7 +150,8 @@ static int take_chunks(struct row *r, struct zs_pack_dir *d, struct zs_err *err)
 			uint64_t bytes = row_varint(r, "length");
 
 			if (!bytes || bytes > FORMAT_CHUNK_MAX || bytes > ZS_BLOCK_MAX - b->plain_bytes)
-				return zs_fail(err, ZS_CORRUPT, "%s: a chunk of block %u has a wrong length", record, i);
+				return zs_fail(
+				    err, ZS_CORRUPT, "%s: a chunk of block %u has a wrong length", record, i);
 			d->chunks[b->first_chunk + k].bytes = (uint32_t)bytes;
 			b->plain_bytes += (uint32_t)bytes;
 		}
@@ -169,7 +172,8 @@ int zs_format_pack_dir_decode(struct zs_span s, struct zs_pack_dir *out, struct 
 	size_t left = (size_t)(r.end - r.p);
 
 	/* A block takes at least 3 bytes, a chunk 25: no allocation beyond a small multiple of the input. */
-	if (r.bad || blocks > left / 3 || chunks > left / (1 + ZS_ID_BYTES) || blocks > chunks || chunks > UINT32_MAX / 2)
+	if (r.bad || blocks > left / 3 || chunks > left / (1 + ZS_ID_BYTES) || blocks > chunks ||
+	    chunks > UINT32_MAX / 2)
 		return zs_fail(err, ZS_CORRUPT, "%s: counts do not fit its length", record);
 	if (blocks) {
 		d.blocks = calloc((size_t)blocks, sizeof *d.blocks);

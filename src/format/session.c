@@ -26,7 +26,8 @@ enum {
 	R_HOST = 6,
 };
 
-static const char session_record[] = "session", condemned_record[] = "condemned list", removal_record[] = "removal record";
+static const char session_record[] = "session", condemned_record[] = "condemned list",
+		  removal_record[] = "removal record";
 
 /* ------------------------------------------------------------------ sessions */
 
@@ -196,7 +197,8 @@ static int removal_field(const struct fields *f, unsigned tag, struct zs_span va
 {
 	switch (tag) {
 	case R_SNAPSHOTS:
-		return value.n ? take_names(f, "snapshots", value, &r->snapshots) : fields_bad(f, "snapshots", "are none");
+		return value.n ? take_names(f, "snapshots", value, &r->snapshots)
+			       : fields_bad(f, "snapshots", "are none");
 	case R_SEQUENCE:
 		return fields_u64(f, "highest sequence", value, UINT64_MAX, &r->highest_sequence);
 	case R_TIME:
@@ -215,7 +217,8 @@ int zs_format_removal_decode(struct zs_span s, struct zs_removal *out, struct zs
 	unsigned tag = 0;
 	int more;
 
-	fields_open(&f, removal_record, s, FIELD(R_SNAPSHOTS) | FIELD(R_SEQUENCE) | FIELD(R_TIME) | FIELD(R_HOST), 0, err);
+	fields_open(
+	    &f, removal_record, s, FIELD(R_SNAPSHOTS) | FIELD(R_SEQUENCE) | FIELD(R_TIME) | FIELD(R_HOST), 0, err);
 	while ((more = fields_next(&f, &tag, &value)) > 0)
 		if (removal_field(&f, tag, value, &r) < 0)
 			goto fail;

@@ -32,7 +32,7 @@ static void put_totals(struct fields_writer *w, const struct zs_totals *t)
 {
 	uint8_t b[4 * VARINT_MAX], *p = b;
 
-	if (!totals_check(t))
+	if (!fields_totals_check(t))
 		fields_refuse(w, ZS_INTERNAL, "totals cannot be true");
 	if (!t->entries && !t->bytes)
 		return;
@@ -82,7 +82,7 @@ static int take_totals(const struct fields *f, struct zs_span value, struct zs_t
 	t->files = row_varint(&r, "files");
 	t->messages = row_varint(&r, "messages");
 	t->bytes = row_varint(&r, "bytes");
-	if (r.bad || r.p != r.end || !totals_check(t) || (!t->entries && !t->bytes))
+	if (r.bad || r.p != r.end || !fields_totals_check(t) || (!t->entries && !t->bytes))
 		return fields_bad(f, "totals", "are damaged");
 	return 0;
 }

@@ -57,7 +57,8 @@ static void put_seed(const char *root, const struct record *rec, const char *nam
 	put_file(path, bytes);
 }
 
-static void put_vector(const char *root, const char *name, const char *meaning, enum zs_cause expected, struct zs_span bytes)
+static void put_vector(
+    const char *root, const char *name, const char *meaning, enum zs_cause expected, struct zs_span bytes)
 {
 	const struct record *rec = vector_record(name);
 	struct zs_buf text = ZS_BUF_INIT, hex = ZS_BUF_INIT;
@@ -99,7 +100,8 @@ int main(int argc, char **argv)
 		zs_buf_clear(&b);
 		if (vector_unhex(zs_span_str(invalid_vectors[i].hex), &b) < 0)
 			complain(invalid_vectors[i].name, "is no hex");
-		put_vector(argv[1], invalid_vectors[i].name, invalid_vectors[i].meaning, invalid_vectors[i].cause, zs_buf_span(&b));
+		put_vector(argv[1], invalid_vectors[i].name, invalid_vectors[i].meaning, invalid_vectors[i].cause,
+		    zs_buf_span(&b));
 	}
 	zs_buf_fini(&b);
 	return failures ? 1 : 0;

@@ -323,7 +323,8 @@ static inline void record_property(const struct record *rec, struct zs_span s)
 	} else if (!zs_span_eq(s, zs_buf_span(&once))) {
 		if (!rec->skips || once.n >= s.n)
 			abort();
-		if (rec->run(zs_buf_span(&once), NULL, &twice, &err) < 0 || !zs_span_eq(zs_buf_span(&once), zs_buf_span(&twice)))
+		if (rec->run(zs_buf_span(&once), NULL, &twice, &err) < 0 ||
+		    !zs_span_eq(zs_buf_span(&once), zs_buf_span(&twice)))
 			abort();
 	}
 	zs_buf_fini(&once);

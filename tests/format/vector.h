@@ -27,7 +27,8 @@ static inline const char *vector_cause(enum zs_cause cause)
 }
 
 /* The text of a vector.  Returns the cause, ZS_OK where the bytes are valid. */
-static inline enum zs_cause vector_text(const struct record *rec, const char *meaning, struct zs_span bytes, struct zs_buf *out)
+static inline enum zs_cause vector_text(
+    const struct record *rec, const char *meaning, struct zs_span bytes, struct zs_buf *out)
 {
 	struct zs_buf fields = ZS_BUF_INIT, again = ZS_BUF_INIT;
 	struct json whole = {.out = out}, inner = {.out = &fields, .depth = 2, .first = 1};
@@ -81,7 +82,8 @@ static inline void vector_hex(struct zs_span bytes, struct zs_buf *out)
 	struct zs_err err;
 
 	for (size_t i = 0; i < bytes.n; i++)
-		record_must(zs_buf_printf(out, &err, "%02x%s", bytes.p[i], i % 32 == 31 || i + 1 == bytes.n ? "\n" : ""));
+		record_must(
+		    zs_buf_printf(out, &err, "%02x%s", bytes.p[i], i % 32 == 31 || i + 1 == bytes.n ? "\n" : ""));
 }
 
 #endif

@@ -51,7 +51,8 @@ static void add_hex(struct zs_buf *out, const char *hex)
 
 static void config_full(struct zs_buf *out)
 {
-	struct zs_config c = {.block_bytes = 1 << 20, .pack_bytes = 48 << 20, .level = 3, .created_ns = (uint64_t)A_TIME + 5};
+	struct zs_config c = {
+	    .block_bytes = 1 << 20, .pack_bytes = 48 << 20, .level = 3, .created_ns = (uint64_t)A_TIME + 5};
 	struct zs_err err;
 
 	c.sizes[ZS_KIND_TEXT] = (struct zs_config_sizes){4096, 16384, 65536};
@@ -87,8 +88,13 @@ static void config_object(struct zs_buf *out)
 
 static void slot_passphrase(struct zs_buf *out)
 {
-	struct zs_slot s = {.label = "first", .secret = ZS_SECRET_PASSPHRASE, .role = ZS_ROLE_FULL, .ops = 3, .mem_kib = 262144,
-	    .created_ns = (uint64_t)A_TIME, .box = zs_span_str("(a box)")};
+	struct zs_slot s = {.label = "first",
+	    .secret = ZS_SECRET_PASSPHRASE,
+	    .role = ZS_ROLE_FULL,
+	    .ops = 3,
+	    .mem_kib = 262144,
+	    .created_ns = (uint64_t)A_TIME,
+	    .box = zs_span_str("(a box)")};
 	struct zs_err err;
 
 	fill(s.salt, sizeof s.salt, 0x80);
@@ -244,9 +250,19 @@ static void snapshot_full(struct zs_buf *out)
 {
 	char host[] = "mail.example.org", user[] = "root", program[] = "zstore 0.1.0";
 	char json[] = "[1, 2]";
-	struct zs_snapshot s = {.root = an_id(0x10), .time_ns = A_TIME, .host = host, .user = user, .program = program,
-	    .flags = ZS_SNAPSHOT_PARTIAL, .skipped = 2, .totals = {1000, 900, 800, UINT64_C(6000000000)},
-	    .added_bytes = 12345678, .previous = a_name(1), .newest_seen = a_name(2), .writer = a_name(3), .sequence = 17};
+	struct zs_snapshot s = {.root = an_id(0x10),
+	    .time_ns = A_TIME,
+	    .host = host,
+	    .user = user,
+	    .program = program,
+	    .flags = ZS_SNAPSHOT_PARTIAL,
+	    .skipped = 2,
+	    .totals = {1000, 900, 800, UINT64_C(6000000000)},
+	    .added_bytes = 12345678,
+	    .previous = a_name(1),
+	    .newest_seen = a_name(2),
+	    .writer = a_name(3),
+	    .sequence = 17};
 	struct zs_err err;
 
 	add_text(&s.tags, "nightly");
@@ -279,7 +295,8 @@ static void snapshot_skipped(struct zs_buf *out)
 static void session_writer(struct zs_buf *out)
 {
 	char host[] = "mail.example.org";
-	struct zs_session s = {.role = ZS_SESSION_WRITER, .host = host, .pid = 4711, .pid_start = 99887766, .time_ns = A_TIME};
+	struct zs_session s = {
+	    .role = ZS_SESSION_WRITER, .host = host, .pid = 4711, .pid_start = 99887766, .time_ns = A_TIME};
 	struct zs_err err;
 
 	fill(s.machine, 16, 0xa0);
@@ -341,8 +358,15 @@ static void removal_two(struct zs_buf *out)
 
 static struct zs_entry an_entry(enum zs_entry_kind kind)
 {
-	return (struct zs_entry){.kind = (uint8_t)kind, .flags = ZS_ENTRY_HAS_MODE, .mode = 0644, .uid = 1000, .gid = 100,
-	    .user = zs_span_str("zimbra"), .group = zs_span_str("users"), .mtime_ns = A_TIME, .date_ns = INT64_MIN,
+	return (struct zs_entry){.kind = (uint8_t)kind,
+	    .flags = ZS_ENTRY_HAS_MODE,
+	    .mode = 0644,
+	    .uid = 1000,
+	    .gid = 100,
+	    .user = zs_span_str("zimbra"),
+	    .group = zs_span_str("users"),
+	    .mtime_ns = A_TIME,
+	    .date_ns = INT64_MIN,
 	    .item_date_ns = INT64_MIN};
 }
 
@@ -394,7 +418,8 @@ static void entry_empty(struct zs_buf *out)
 static void entry_message(struct zs_buf *out)
 {
 	struct zs_entry e = an_entry(ZS_ENTRY_FILE);
-	struct zs_op skeleton = {.type = ZS_OP_SKELETON, .id = an_id(0x10), .bytes = 700}, take = {.type = ZS_OP_TAKE, .bytes = 700};
+	struct zs_op skeleton = {.type = ZS_OP_SKELETON, .id = an_id(0x10), .bytes = 700},
+		     take = {.type = ZS_OP_TAKE, .bytes = 700};
 	struct zs_buf recipe = ZS_BUF_INIT;
 	struct zs_err err;
 
@@ -592,7 +617,8 @@ static void node_empty(struct zs_buf *out)
 static void node_inner(struct zs_buf *out)
 {
 	struct zs_node_writer w;
-	struct zs_node_row row = {.path = zs_span_str("srv/mail/m"), .child = an_id(0x10), .totals = {100, 90, 80, 700000}};
+	struct zs_node_row row = {
+	    .path = zs_span_str("srv/mail/m"), .child = an_id(0x10), .totals = {100, 90, 80, 700000}};
 	struct zs_err err;
 
 	zs_node_writer_init(&w, 3);

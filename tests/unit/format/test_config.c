@@ -31,7 +31,8 @@ static void random_round_trips(void **state)
 			uint32_t avg = 1u << (6 + below(15));
 
 			if (below(2))
-				c.sizes[kind] = (struct zs_config_sizes){64 + below(avg - 63), avg, avg + below((1u << 20) - avg + 1)};
+				c.sizes[kind] = (struct zs_config_sizes){
+				    64 + below(avg - 63), avg, avg + below((1u << 20) - avg + 1)};
 		}
 		check(&c);
 	}

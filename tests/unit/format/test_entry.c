@@ -103,8 +103,9 @@ static void random_round_trips(void **state)
 
 static void times(void **state)
 {
-	static const int64_t edges[] = {0, 1, -1, 999999999, 1000000000, -999999999, -1000000000, -1000000001, INT64_MAX,
-	    INT64_MAX - 1, INT64_MIN, INT64_MIN + 1, 9223372036000000000, -9223372036000000000, -9223372036000000001};
+	static const int64_t edges[] = {0, 1, -1, 999999999, 1000000000, -999999999, -1000000000, -1000000001,
+	    INT64_MAX, INT64_MAX - 1, INT64_MIN, INT64_MIN + 1, 9223372036000000000, -9223372036000000000,
+	    -9223372036000000001};
 	const size_t n = sizeof edges / sizeof *edges;
 
 	(void)state;
@@ -116,7 +117,8 @@ static void times(void **state)
 
 		assert_int_equal(zs_format_entry_encode(&e, &b, &err), 0);
 		assert_int_equal(zs_format_entry_decode(zs_buf_span(&b), &back, &err), 0);
-		assert_true(back.mtime_ns == e.mtime_ns && back.date_ns == e.date_ns && back.item_date_ns == e.item_date_ns);
+		assert_true(
+		    back.mtime_ns == e.mtime_ns && back.date_ns == e.date_ns && back.item_date_ns == e.item_date_ns);
 		zs_buf_fini(&b);
 	}
 }
@@ -173,7 +175,10 @@ static void rules(void **state)
 	    {.kind = ZS_ENTRY_FILE, .size = 0, .recipe = one, NO_DATES},
 	    {.kind = ZS_ENTRY_FILE, .size = 2, .inline_data = one, NO_DATES},
 	    {.kind = ZS_ENTRY_FILE, .size = 1, .inline_data = one, .recipe = one, NO_DATES},
-	    {.kind = ZS_ENTRY_FILE, .size = ZS_INLINE_MAX + 1, .inline_data = zs_span(pool, ZS_INLINE_MAX + 1), NO_DATES},
+	    {.kind = ZS_ENTRY_FILE,
+		.size = ZS_INLINE_MAX + 1,
+		.inline_data = zs_span(pool, ZS_INLINE_MAX + 1),
+		NO_DATES},
 	    {.kind = ZS_ENTRY_FILE, .size = 1, .inline_data = one, .recipe_depth = 1, NO_DATES},
 	    {.kind = ZS_ENTRY_FILE, .size = 1, .recipe = one, .recipe_depth = 5, NO_DATES},
 	    {.kind = ZS_ENTRY_FILE, .target = one, NO_DATES},

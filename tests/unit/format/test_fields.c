@@ -1,4 +1,5 @@
-/* Unknown fields: what is skipped, what is kept, what is from a newer version.  Seen through records that use fields. */
+/* Unknown fields: what is skipped, what is kept, what is from a newer version.  Seen through records that use fields.
+ */
 #include "common.h"
 
 #define ROLE "\x01\x01\x01" /* the smallest session */

@@ -117,8 +117,11 @@ static void trailers(void **state)
 {
 	(void)state;
 	for (unsigned i = 0; i < 200; i++) {
-		struct zs_pack_trailer t = {.dir_offset = number() >> 1, .dir_stored_bytes = (uint32_t)number(),
-		    .block_count = (uint32_t)number(), .padding_offset = number() >> 1, .padding_stored_bytes = (uint32_t)number()};
+		struct zs_pack_trailer t = {.dir_offset = number() >> 1,
+		    .dir_stored_bytes = (uint32_t)number(),
+		    .block_count = (uint32_t)number(),
+		    .padding_offset = number() >> 1,
+		    .padding_stored_bytes = (uint32_t)number()};
 		struct zs_pack_trailer back;
 		uint8_t b[ZS_PACK_TRAILER_PLAIN];
 		struct zs_err err;
@@ -126,7 +129,8 @@ static void trailers(void **state)
 		zs_format_pack_trailer_encode(&t, b);
 		assert_int_equal(zs_format_pack_trailer_decode(zs_span(b, sizeof b), &back, &err), 0);
 		assert_true(t.dir_offset == back.dir_offset && t.dir_stored_bytes == back.dir_stored_bytes);
-		assert_true(t.padding_offset == back.padding_offset && t.padding_stored_bytes == back.padding_stored_bytes);
+		assert_true(
+		    t.padding_offset == back.padding_offset && t.padding_stored_bytes == back.padding_stored_bytes);
 		assert_int_equal(t.block_count, back.block_count);
 	}
 }

@@ -65,7 +65,8 @@ static void removals(void **state)
 	for (unsigned i = 0; i < 200; i++) {
 		struct zs_buf bytes = ZS_BUF_INIT, text = ZS_BUF_INIT;
 		struct json j = {.out = &text, .depth = 1, .first = 1};
-		struct zs_removal r = {.highest_sequence = number(), .time_ns = (int64_t)number(), .host = below(2) ? host : NULL};
+		struct zs_removal r = {
+		    .highest_sequence = number(), .time_ns = (int64_t)number(), .host = below(2) ? host : NULL};
 		struct zs_err err;
 
 		random_names(&r.snapshots, 20);

@@ -1,4 +1,5 @@
-/* Every record cut at every length, with every bit flipped, with bytes changed at random: an error or the very bytes. */
+/* Every record cut at every length, with every bit flipped, with bytes changed at random: an error or the very bytes.
+ */
 #include "common.h"
 #include "../../format/vectors_valid.h"
 
