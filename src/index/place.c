@@ -143,7 +143,7 @@ static int sync_dir(const char *dir, struct zs_err *err)
 	return rc;
 }
 
-int place_write(const struct place *p, const struct place_state *s, struct zs_err *err)
+int place_write(const struct place *p, const struct place_state *s, enum place_sync sync, struct zs_err *err)
 {
 	char text[PLACE_TEXT], *path = join(p->dir, "CURRENT"), *tmp = NULL;
 	int fd = -1, rc = -1;
@@ -161,11 +161,11 @@ int place_write(const struct place *p, const struct place_state *s, struct zs_er
 	}
 	if (zs_write_all(fd, text, strlen(text), ZS_SYSTEM, tmp, err) < 0)
 		goto out;
-	if (fsync(fd) < 0 || rename(tmp, path) < 0) {
+	if ((sync == PLACE_DURABLE && fsync(fd) < 0) || rename(tmp, path) < 0) {
 		zs_fail_sys(err, ZS_SYSTEM, errno, "%s", path);
 		goto out;
 	}
-	rc = sync_dir(p->dir, err);
+	rc = sync == PLACE_DURABLE ? sync_dir(p->dir, err) : 0;
 out:
 	if (fd >= 0)
 		(void)close(fd);
@@ -197,7 +197,7 @@ int place_mark_open(struct place *p, struct zs_err *err)
 		return 0;
 	s.clean = 0;
 	memcpy(s.boot, p->boot, sizeof s.boot);
-	if (place_write(p, &s, err) < 0)
+	if (place_write(p, &s, PLACE_DURABLE, err) < 0)
 		return -1;
 	p->state = s;
 	return 0;
@@ -214,7 +214,7 @@ int place_mark_clean(struct place *p, struct zs_err *err)
 	s.clean = 1;
 	rc = files_size_sum(delta, &s.delta_bytes, &s.delta_sum, err);
 	free(delta);
-	return rc < 0 ? -1 : place_write(p, &s, err);
+	return rc < 0 ? -1 : place_write(p, &s, PLACE_LAZY, err);
 }
 
 void place_mark_broken(const struct place *p)
@@ -320,7 +320,7 @@ static int begin_anew(struct place *p, struct zs_err *err)
 		rc = zs_fail_sys(err, ZS_SYSTEM, errno, "%s", delta);
 	free(delta);
 	memcpy(s.boot, p->boot, sizeof s.boot);
-	if (rc < 0 || place_write(p, &s, err) < 0)
+	if (rc < 0 || place_write(p, &s, PLACE_LAZY, err) < 0)
 		return -1;
 	p->state = s;
 	return 0;

@@ -94,17 +94,17 @@ static HELP_UNUSED void collect_end_sessions(struct zs_backend *be)
 }
 
 /*
- * Four snapshots, of which two are forgotten again.  What is kept: 100 .. 249 and 400 .. 459.  Packs with 0 .. 129 are
- * mixed, those with 700 .. 799 are wholly dead.
+ * Four snapshots, of which two are forgotten again.  What is kept: 100 .. 139 and 400 .. 419.  Packs with 40 .. 119 are
+ * mixed, those with 700 .. 739 are wholly dead.
  */
 #define COLLECT_KEPT_A 100
-#define COLLECT_KEPT_AN 150
+#define COLLECT_KEPT_AN 40
 #define COLLECT_KEPT_B 400
-#define COLLECT_KEPT_BN 60
+#define COLLECT_KEPT_BN 20
 
 static HELP_UNUSED void collect_make(struct zs_store *st)
 {
-	struct zs_name first = collect_backup(st, 0, 130), dead = collect_backup(st, 700, 100);
+	struct zs_name first = collect_backup(st, 40, 80), dead = collect_backup(st, 700, 40);
 
 	(void)collect_backup(st, COLLECT_KEPT_A, COLLECT_KEPT_AN);
 	(void)collect_backup(st, COLLECT_KEPT_B, COLLECT_KEPT_BN);

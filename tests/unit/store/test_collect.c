@@ -120,7 +120,7 @@ static void test_dry_run(void **state)
 	uint64_t changes;
 
 	(void)state;
-	first = collect_backup(st, 0, 130);
+	first = collect_backup(st, 40, 80);
 	(void)collect_backup(st, COLLECT_KEPT_A, COLLECT_KEPT_AN);
 	(void)collect_backup(st, COLLECT_KEPT_B, COLLECT_KEPT_BN);
 	assert_int_equal(zs_names_add(&forgotten, &first, &err), 0);
@@ -158,7 +158,7 @@ static void test_writer_present(void **state)
 	(void)state;
 	collect_make(st);
 	assert_int_equal(zs_store_begin(w, ZS_SESSION_WRITER, &txn, &err), 0);
-	assert_int_equal(help_put(txn, 0, 20) + help_put(txn, 780, 3), 0); /* all known: nothing is stored */
+	assert_int_equal(help_put(txn, 50, 20) + help_put(txn, 730, 3), 0); /* all known: nothing is stored */
 	packs = help_count(be, ZS_OBJ_PACK);
 	r = collect(st);
 	assert_int_equal(r.packs_deleted, 0);
@@ -170,18 +170,18 @@ static void test_writer_present(void **state)
 	/* One that comes later takes condemned packs for absent, and is not waited for. */
 	assert_int_equal(zs_store_begin(st, ZS_SESSION_WRITER, &late, &err), 0);
 	assert_int_equal(help_put(late, 710, 10), 10);
-	assert_int_equal(help_try_snapshot(txn, "h-0-20", 0, NULL, NULL, &name, &err), 0);
+	assert_int_equal(help_try_snapshot(txn, "h-50-20", 50, NULL, NULL, &name, &err), 0);
 	assert_int_equal(zs_store_commit(&txn, &err), 0);
 	r = collect(w);
 	assert_true(r.packs_deleted > 0);
 	zs_names_fini(&r.sessions);
-	help_read_all(w, 0, 20);
+	help_read_all(w, 50, 20);
 	assert_int_equal(help_try_snapshot(late, "h-710-10", 710, NULL, NULL, &name, &err), 0);
 	assert_int_equal(zs_store_commit(&late, &err), 0);
 	r = collect(st);
 	zs_names_fini(&r.sessions);
 	assert_int_equal(help_count(be, ZS_OBJ_CONDEMNED), 0);
-	help_read_all(w, 0, 20);
+	help_read_all(w, 50, 20);
 	help_read_all(w, 710, 10);
 	collect_read_kept(st);
 	zs_store_free(w);
@@ -223,7 +223,7 @@ static void backup_between(struct collect_hook *h, const char *phase)
 		return;
 	help_fresh_dir(cache);
 	w = help_open(zs_store_backend(h->st), cache);
-	(void)collect_backup(w, 5, 60);
+	(void)collect_backup(w, 45, 30);
 	zs_store_free(w);
 }
 
@@ -249,7 +249,7 @@ static void test_snapshot_appears(void **state)
 		zs_names_fini(&r.sessions);
 		collect_read_kept(st);
 		if (countdown == 0)
-			help_read_all(st, 5, 60);
+			help_read_all(st, 45, 30);
 		zs_store_free(st);
 		st = help_open(be, NULL);
 		assert_int_equal(collect_check(st), 0);
