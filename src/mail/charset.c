@@ -89,9 +89,17 @@ bad:
 
 static int text_utf8(struct zs_span s, struct zs_buf *out, struct zs_err *err)
 {
-	while (s.n)
-		if (put(out, take_utf8(&s), err) < 0)
+	while (s.n) {
+		size_t plain = 0;
+
+		while (plain < s.n && s.p[plain] >= 0x20 && s.p[plain] < 0x7f)
+			plain++;
+		if (zs_buf_add(out, s.p, plain, err) < 0)
 			return -1;
+		s = zs_span(s.p + plain, s.n - plain);
+		if (s.n && put(out, take_utf8(&s), err) < 0)
+			return -1;
+	}
 	return 0;
 }
 

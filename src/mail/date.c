@@ -132,7 +132,7 @@ static int clock_of(struct scan *s, int *hour, int *minute, int *second)
 
 int64_t zs_mail_date(struct zs_span raw)
 {
-	struct scan s = {raw.p, raw.p + raw.n};
+	struct scan s = {raw.p, raw.n ? raw.p + raw.n : raw.p};
 	int day, month, year, hour, minute, second;
 	int64_t t;
 	char name[12];

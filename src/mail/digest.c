@@ -8,6 +8,7 @@
 
 #define TEXT_MAX 512		/* of one field */
 #define ATTACHMENTS_MAX 1024	/* of all names together */
+#define NAMES_MAX 64		/* parts whose name is looked at */
 
 static const struct { const char *name; enum digest_field field; } fields[] = {
 	{"from", DIGEST_FROM}, {"to", DIGEST_TO}, {"subject", DIGEST_SUBJECT}, {"date", DIGEST_DATE},
@@ -30,7 +31,7 @@ void digest_begin(struct digest *d)
 	for (size_t i = 0; i < sizeof d->text / sizeof *d->text; i++)
 		zs_buf_clear(&d->text[i]);
 	d->date_ns = INT64_MIN;
-	d->blocks = 0;
+	d->blocks = d->names = 0;
 	d->boundary_next = 0;
 	memset(d->boundary_n, 0, sizeof d->boundary_n);
 }
@@ -92,7 +93,9 @@ static int content_type(struct digest *d, struct zs_span raw, struct zs_err *err
 	if (rc > 0)
 		digest_boundary_add(d, zs_buf_span(&boundary));
 	zs_buf_fini(&boundary);
-	return rc < 0 || params_find(raw, "name", 1, &d->type_name, err) < 0 ? -1 : 0;
+	if (rc < 0)
+		return -1;
+	return d->names < NAMES_MAX && params_find(raw, "name", 1, &d->type_name, err) < 0 ? -1 : 0;
 }
 
 static int field_end(struct digest *d, struct zs_err *err)
@@ -105,7 +108,7 @@ static int field_end(struct digest *d, struct zs_err *err)
 		return content_type(d, raw, err);
 	if (field == DIGEST_DISPOSITION) {
 		zs_buf_clear(&d->file_name);
-		return params_find(raw, "filename", 1, &d->file_name, err) < 0 ? -1 : 0;
+		return d->names < NAMES_MAX && params_find(raw, "filename", 1, &d->file_name, err) < 0 ? -1 : 0;
 	}
 	if (field == DIGEST_NONE || d->blocks != 1 || d->text[field].n)
 		return 0;
@@ -158,7 +161,10 @@ int digest_block_end(struct digest *d, struct zs_err *err)
 		return -1;
 	if (!name->n)
 		name = &d->type_name;
-	if (!name->n || from + 1 + name->n > ATTACHMENTS_MAX)
+	if (!name->n)
+		return 0;
+	d->names++;
+	if (from + 1 + name->n > ATTACHMENTS_MAX)
 		return 0;
 	if (from && zs_buf_add_u8(&d->attachments, 0, err) < 0)
 		return -1;

@@ -79,6 +79,7 @@ struct digest { /* reads header lines; knows the boundaries seen */
 	enum digest_field field;   /* of the line that is being collected */
 	struct zs_buf raw;	   /* its text so far, at most DIGEST_FIELD_MAX */
 	unsigned blocks;	   /* header blocks that have begun; the first is the message's own */
+	unsigned names;		   /* parts with a name so far */
 	int nested;		   /* this block said message/rfc822 */
 	struct zs_buf type_name, file_name; /* of this part */
 	struct zs_buf text[6];	   /* by enum digest_field: from, to, subject, (date), message-id */

@@ -193,6 +193,8 @@ int params_find(struct zs_span field, const char *name, int as_text, struct zs_b
 	struct params list;
 	int rc;
 
+	if (!field.n)
+		return 0;
 	read_params(field, &list);
 	rc = gather_extended(&list, name, &bytes, &charset, err);
 	if (rc < 0)

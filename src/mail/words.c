@@ -140,11 +140,17 @@ static int add_word(struct words *w, const struct word *word, struct zs_err *err
 	return word->encoding == 'q' ? decode_q(word->text, &w->bytes, err) : decode_b(word->text, &w->bytes, err);
 }
 
-static int add_byte(struct words *w, uint8_t c, struct zs_err *err)
+/* What is no word: up to the next '=' or what is not taken as it is; *out_n bytes. */
+static int add_plain(struct words *w, struct zs_span s, size_t *out_n, struct zs_err *err)
 {
-	if (c == '\r' || c == '\n')
-		return 0;
-	return zs_buf_add_u8(&w->plain, c == '\t' ? ' ' : c, err);
+	size_t n = 0;
+
+	while (n < s.n && s.p[n] != '\r' && s.p[n] != '\n' && s.p[n] != '\t' && (!n || s.p[n] != '='))
+		n++;
+	*out_n = n ? n : 1;
+	if (n)
+		return zs_buf_add(&w->plain, s.p, n, err);
+	return s.p[0] == '\t' ? zs_buf_add_u8(&w->plain, ' ', err) : 0; /* the folding's line ends go */
 }
 
 static struct zs_span trim(struct zs_span s)
@@ -170,12 +176,8 @@ int zs_mail_header_text(struct zs_span raw, size_t max, struct zs_buf *out, stru
 			n = word.n;
 			if (add_word(&w, &word, err) < 0)
 				goto out;
-		} else if (add_byte(&w, raw.p[0], err) < 0) {
+		} else if (add_plain(&w, raw, &n, err) < 0) {
 			goto out;
-		}
-		if (w.plain.n > max + 4 || w.bytes.n > WORD_MAX + 4 * max) { /* it will be cut anyway */
-			if (flush_word(&w, err) < 0 || flush_plain(&w, err) < 0)
-				goto out;
 		}
 		raw = zs_span(raw.p + n, raw.n - n);
 	}
