@@ -70,6 +70,7 @@ struct zs_buf {
 };
 #define ZS_BUF_INIT {NULL, 0, 0}
 
+/* Views of bytes that somebody else owns: no copies. */
 struct zs_span zs_span(const void *p, size_t n);
 struct zs_span zs_span_str(const char *s); /* without the NUL */
 struct zs_span zs_buf_span(const struct zs_buf *b); /* borrowed until b changes */
@@ -118,6 +119,7 @@ int64_t zs_unzigzag(uint64_t v);
 struct zs_id { uint8_t b[ZS_ID_BYTES]; };     /* a chunk: keyed hash of its bytes */
 struct zs_name { uint8_t b[ZS_NAME_BYTES]; }; /* an object: hash of what is stored, or random */
 
+/* As lower-case digits, into out, which is returned; and back. */
 const char *zs_id_hex(const struct zs_id *id, char out[static ZS_ID_HEX]);
 const char *zs_name_hex(const struct zs_name *name, char out[static ZS_NAME_HEX]);
 int zs_name_parse(const char *hex, struct zs_name *out) ZS_MUST_USE; /* 64 lower-case digits; 0 or -1 */

@@ -104,6 +104,7 @@ enum zs_part { ZS_PART_BLOCK = 1, ZS_PART_PADDING = 2, ZS_PART_DIRECTORY = 3, ZS
 struct zs_pack_seal; /* locked memory: one pack's AEAD key */
 struct zs_pack_tag { uint8_t b[32]; }; /* the header's commitment: index objects bind a pack by it */
 
+/* A fresh key for a new pack and the header that holds it.  -1: ZS_NOMEM (locked memory). */
 int zs_pack_seal_new(const struct zs_keyring *kr, const struct zs_name *repo_id, uint8_t header[static ZS_PACK_HEADER],
     struct zs_pack_tag *out_tag, struct zs_pack_seal **out, struct zs_err *err) ZS_MUST_USE;
 /* -1: ZS_KEY without data_secret, ZS_VERSION, ZS_CORRUPT (forged, swapped). */

@@ -147,6 +147,7 @@ void zs_format_snapshot_free(struct zs_snapshot *s);
 
 /* ------------------------------------------- sessions, condemned lists, removals */
 
+/* Who works on the repository now.  decode: fini is the caller's, after 0 only. */
 enum zs_session_role { ZS_SESSION_WRITER = 1, ZS_SESSION_PRUNE = 2 };
 struct zs_session { uint8_t role; char *host; uint8_t machine[16]; uint8_t boot[16]; uint64_t pid, pid_start; int64_t time_ns; };
 int zs_format_session_encode(const struct zs_session *s, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;

@@ -57,6 +57,7 @@ int zs_index_retain_since(struct zs_index *ix, uint64_t epoch, const struct zs_n
  * Ordinals and bits stay.  tmp_dir for sorting. */
 int zs_index_merge(struct zs_index *ix, const char *tmp_dir, struct zs_err *err) ZS_MUST_USE;
 
+/* A view: one thread's way to ask.  Sees what had been consumed when it was made. */
 int zs_index_view_new(struct zs_index *ix, struct zs_index_view **out, struct zs_err *err) ZS_MUST_USE;
 void zs_index_view_free(struct zs_index_view *v);
 /* See what has been consumed since (cheap if nothing).  */

@@ -30,6 +30,7 @@ struct zs_secret { enum zs_slot_secret type; struct zs_span bytes; uint32_t ops,
 
 /* ----------------------------------------------------------- making, opening */
 
+/* What init uses unless told otherwise: sizes by kind, level; made now. */
 void zs_store_config_default(struct zs_config *out);
 /*
  * Make a repository in an empty backend: key slots first, config object last (its presence makes the repository).
@@ -47,6 +48,7 @@ int zs_store_open(struct zs_backend *be, const struct zs_secret *secret, const s
     struct zs_store **out, struct zs_err *err) ZS_MUST_USE;
 void zs_store_free(struct zs_store *st);
 
+/* Borrowed until free. */
 const struct zs_config *zs_store_config(const struct zs_store *st);
 const struct zs_keyring *zs_store_keyring(const struct zs_store *st);
 const struct zs_name *zs_store_repo_id(const struct zs_store *st);
@@ -62,6 +64,7 @@ int zs_store_reindex(struct zs_store *st, int from_packs, struct zs_err *err) ZS
 
 /* ------------------------------------------------------------------ key slots */
 
+/* Slots by name; current: opened the store.  add: a slot for another secret, full role; a label has 1 to 63 bytes. */
 struct zs_slot_info { struct zs_name name; char label[64]; uint8_t secret, role; uint64_t created_ns; int current; };
 struct zs_slot_list { struct zs_slot_info *v; size_t n; };
 int zs_store_slots(struct zs_store *st, struct zs_slot_list *out, struct zs_err *err) ZS_MUST_USE;
