@@ -64,7 +64,7 @@ int zs_store_reindex(struct zs_store *st, int from_packs, struct zs_err *err) ZS
 
 /* ------------------------------------------------------------------ key slots */
 
-/* Slots by name; current: opened the store.  add: a slot for another secret, full role; a label has 1 to 63 bytes. */
+/* Slots by name; current: opened the store.  add: a slot for another secret, full role; label: at most 63 bytes. */
 struct zs_slot_info { struct zs_name name; char label[64]; uint8_t secret, role; uint64_t created_ns; int current; };
 struct zs_slot_list { struct zs_slot_info *v; size_t n; };
 int zs_store_slots(struct zs_store *st, struct zs_slot_list *out, struct zs_err *err) ZS_MUST_USE;
