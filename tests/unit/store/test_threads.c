@@ -210,11 +210,60 @@ static void test_append_fails(void **state)
 	zs_backend_free(be);
 }
 
+/* Publishing while the intake asks: what is known stays known at every moment of its way into the index. */
+struct publisher { struct zs_txn *txn; struct zs_block *b; atomic_int done; int rc; struct zs_err err; };
+
+static void *publish(void *arg)
+{
+	struct publisher *p = arg;
+
+	p->rc = zs_store_append(p->txn, &p->b, &p->err);
+	if (p->rc == 0)
+		p->rc = zs_store_publish(p->txn, &p->err);
+	atomic_store(&p->done, 1);
+	return NULL;
+}
+
+static void test_always_known(void **state)
+{
+	struct zs_backend *be = help_repo();
+	struct zs_store *st = help_open(be, NULL);
+	uint8_t bytes[HELP_CHUNK_MAX];
+	struct zs_press *press;
+	struct zs_txn *txn;
+
+	(void)state;
+	assert_int_equal(zs_press_new(&press, &err), 0);
+	assert_int_equal(zs_store_begin(st, ZS_SESSION_WRITER, &txn, &err), 0);
+	for (uint32_t i = 0; i < 60; i++) {
+		struct zs_id id = help_id(st, i);
+		struct publisher p = {.txn = txn};
+		uint32_t added;
+		pthread_t t;
+
+		assert_int_equal(zs_store_put(txn, help_kind(i), &id, help_chunk(i, bytes), &added, &p.b, &err), 0);
+		assert_int_equal(zs_store_flush(txn, &p.b, &err), 1);
+		assert_int_equal(zs_store_block_press(p.b, press, 1, &err), 0);
+		assert_int_equal(pthread_create(&t, NULL, publish, &p), 0);
+		do {
+			assert_int_equal(zs_store_has(txn, &id, &err), 1);
+		} while (!atomic_load(&p.done));
+		pthread_join(t, NULL);
+		assert_int_equal(p.rc, 0);
+		assert_int_equal(zs_store_has(txn, &id, &err), 1);
+	}
+	zs_press_free(press);
+	assert_int_equal(zs_store_commit(&txn, &err), 0);
+	zs_store_free(st);
+	zs_backend_free(be);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_three_threads),
 	    cmocka_unit_test(test_append_fails),
+	    cmocka_unit_test(test_always_known),
 	};
 
 	return cmocka_run_group_tests(tests, help_setup, help_teardown);
