@@ -53,3 +53,23 @@ json_is() { local got; got=$(json "$1"); [ "$got" = "$2" ] || die "JSON $1 is '$
 # everything about a tree that must come back: names, types, modes, owners, times in ns, link targets, sizes, xattrs
 metadata() { (cd "$1" && find . -mindepth 1 -printf '%P %y %m %U %G %T@ %l %s %n\n' | sed 's/ \([0-9]*\)\([0-9]\) \(.*\) d / /' | sort); }
 sample() { /usr/bin/python3 "$here/sample/make_sample.py" "$@"; }
+# a repository that opens with a key file: Argon2id at every call would be most of a test's time
+quick_init() { export ZSTORE_KEY_FILE="$T/key"; z 0 init --no-recovery "$@"; err_empty; }
+# as_nobody COMMAND...: without any right of root; what it needs must be readable
+as_nobody() { setpriv --reuid 65534 --regid 65534 --clear-groups --inh-caps=-all --bounding-set=-all -- "$@"; }
+# for as_nobody: a directory that nobody can reach, with the key and a cache of its own
+nobody_home() {
+	chmod 755 "$T"
+	mkdir -p "$T/nobody"
+	cp "$T/key" "$T/nobody/key"
+	chmod 600 "$T/nobody/key"
+	chown -R 65534:65534 "$T/nobody"
+}
+zn() { # as z, as nobody, in $T/nobody
+	local want=$1 got
+	shift
+	(cd "$T/nobody" && ZSTORE_KEY_FILE=$T/nobody/key ZSTORE_CACHE_DIR=$T/nobody/cache as_nobody "$ZSTORE" "$@" >"$T/out" 2>"$T/err" </dev/null)
+	got=$?
+	[ "$got" = "$want" ] || die "zstore $* (as nobody): exit $got, not $want"
+}
+snapshot_id() { z 0 snapshots --json; json "d[$1][\"id\"]"; } # snapshot_id -1: the newest
