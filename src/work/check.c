@@ -22,7 +22,6 @@ void check_job_free(void *ctx, void *job)
 	(void)ctx;
 	if (!j)
 		return;
-	zs_buf_fini(&j->entries);
 	zs_buf_fini(&j->findings);
 	free(j);
 }
@@ -233,22 +232,21 @@ static int look_around(struct check *c, struct zs_err *err)
 
 static int run(struct check *c, struct zs_err *err)
 {
+	struct zs_err later;
 	int rc;
 
 	if (check_objects(c, err) < 0 || list_snapshots(c, err) < 0 || look_around(c, err) < 0)
 		return -1;
-	if (c->settings->read_data && (check_packs(c, err) < 0 || check_join_begin(c, err) < 0))
+	if (c->settings->read_data && check_packs(c, err) < 0)
 		return -1;
 	c->progress = (struct zs_progress){.phase = c->settings->read_data ? "files" : "trees"};
-	for (size_t i = 0; i < c->snapshots.n; i++)
-		c->progress.files_total += c->snapshots.n == 1 ? c->snapshots.v[i].snapshot->totals.entries : 0;
-	rc = check_trees(c, err);
-	if (c->joining) {
-		struct zs_err later;
-
-		if (check_join_end(c, rc < 0 ? &later : err) < 0)
-			rc = -1;
-	}
+	rc = c->settings->read_data ? check_join_begin(c, err) : 0;
+	if (rc == 0)
+		rc = check_trees(c, err);
+	if (rc == 0 && c->joining)
+		rc = check_join_finish(c, err);
+	if (check_join_end(c, rc < 0 ? &later : err) < 0)
+		rc = -1;
 	return rc < 0 ? -1 : check_shared(c, err);
 }
 
@@ -258,7 +256,6 @@ int zs_check(struct zs_store *st, const struct zs_check_settings *s, struct zs_c
 	struct check c = {.store = st, .settings = s, .report = &report};
 	int rc = run(&c, err);
 
-	check_job_free(NULL, c.job);
 	for (size_t i = 0; i < c.bad_count; i++)
 		free(c.bad[i].path);
 	free(c.bad);

@@ -9,7 +9,7 @@
 #include "zstore/pipeline.h"
 #include "zstore/work.h"
 
-#define CHECK_CACHE_BYTES (8u << 20) /* of each reader */
+#define CHECK_CACHE_BYTES (4u << 20) /* of each reader */
 #define CHECK_BAD_MAX 1000
 
 /* What a finding is about, so that other snapshots that share it can be named. */
@@ -29,12 +29,14 @@ struct check_bad { /* a finding that was reported, remembered */
 	char *path;
 };
 
+enum check_task { CHECK_SAY, CHECK_PACK, CHECK_FILL, CHECK_JOIN };
+
 /* Work for another thread and then its outcome. */
 struct check_job {
-	size_t snapshot;
-	struct zs_buf entries; /* (leaf id, path length u32, path, entry length u32, entry)* to be reassembled */
-	uint32_t pack;         /* or: a pack to be read */
-	uint64_t bytes, files; /* of them */
+	enum check_task task;
+	size_t from, to;       /* FILL, JOIN: part of the batch */
+	uint32_t pack;         /* PACK */
+	uint64_t bytes, files; /* that were read */
 	struct zs_buf findings;
 	unsigned more; /* findings that were not kept */
 };
@@ -50,8 +52,8 @@ struct check {
 	uint32_t packs;
 	uint8_t *seen; /* a bit a chunk: node that was visited */
 	uint64_t chunks;
-	struct zs_pipeline *joining; /* while files are reassembled */
-	struct check_job *job;       /* being filled for it */
+	struct zs_pipeline *joining; /* while files are reassembled, */
+	struct check_join *join;     /* in batches */
 	/* the visit */
 	size_t snapshot;
 	struct zs_id node; /* the one that was entered last, and its bytes */
@@ -90,13 +92,22 @@ int check_bit(struct check *c, const struct zs_location *at, uint64_t *out, stru
 
 int check_trees(struct check *c, struct zs_err *err) ZS_MUST_USE;
 
-/* -------------------------------------------------------------- check_data.c */
+/* ------------------------------------------------------------- check_packs.c */
 
+unsigned check_workers(const struct check *c);
 int check_packs(struct check *c, struct zs_err *err) ZS_MUST_USE;
+
+/* -------------------------------------------------------------- check_join.c */
+
+struct check_join;
 int check_join_begin(struct check *c, struct zs_err *err) ZS_MUST_USE;
+/* A chunk of the file that will be added next. */
+void check_join_ref(struct check *c, const struct zs_id *id, const struct zs_location *at);
+/* A file that is to be put together. */
 int check_join_add(
     struct check *c, struct zs_span path, struct zs_span entry, uint64_t size, struct zs_err *err) ZS_MUST_USE;
-int check_join_end(struct check *c, struct zs_err *err) ZS_MUST_USE; /* also after a failure */
+int check_join_finish(struct check *c, struct zs_err *err) ZS_MUST_USE; /* the files that are still waiting */
+int check_join_end(struct check *c, struct zs_err *err) ZS_MUST_USE;    /* always, also after a failed begin */
 
 /* ------------------------------------------------------------ check_shared.c */
 

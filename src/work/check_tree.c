@@ -88,6 +88,8 @@ static int check_ref(void *ctx, const struct zs_id *id, uint32_t bytes, struct z
 		    at.chunk_bytes, bytes);
 	if (got == 0 && c->chunks_gone++ == 0)
 		c->first_gone = *id;
+	if (got > 0 && c->join)
+		check_join_ref(c, id, &at);
 	return got < 0 ? -1 : 0;
 }
 

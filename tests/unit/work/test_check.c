@@ -276,6 +276,35 @@ static void test_bad_nodes(void **state)
 	bad_nodes(1);
 }
 
+/* More files than are put together at a time; one of the last is wrong. */
+static void test_many_files(void **state)
+{
+	enum { MANY = 16000 };
+	struct help_file *many = calloc(MANY, sizeof(*many));
+	char(*names)[24] = calloc(MANY, sizeof(*names));
+	struct zs_backend *be = help_repo();
+	struct zs_store *st = help_open(be);
+	struct zs_name one;
+	char s[32];
+
+	(void)state;
+	assert_true(many && names);
+	for (unsigned i = 0; i < MANY; i++) {
+		(void)snprintf(names[i], sizeof(names[i]), "m/%05u", i);
+		many[i] = (struct help_file){.path = names[i], .seed = 1 + i % 700, .bytes = 1100};
+	}
+	many[MANY - 3].wrong_sum = 1;
+	one = help_backup(st, "mail", many, MANY);
+	check(st, 1, 2);
+	assert_int_equal(report.entries, MANY);
+	assert_int_equal(found.n, 1);
+	expect(label(&one, s), "m/15997", 1);
+	zs_store_free(st);
+	zs_backend_free(be);
+	free(many);
+	free(names);
+}
+
 static void test_lies(void **state)
 {
 	struct zs_backend *be = help_repo();
@@ -436,6 +465,7 @@ int main(void)
 	    cmocka_unit_test(test_missing_pack),
 	    cmocka_unit_test(test_damaged_pack),
 	    cmocka_unit_test(test_bad_nodes),
+	    cmocka_unit_test(test_many_files),
 	    cmocka_unit_test(test_lies),
 	    cmocka_unit_test(test_lying_node),
 	    cmocka_unit_test(test_damaged_snapshot),
