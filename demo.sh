@@ -6,8 +6,9 @@ cd "$(dirname "$0")"
 . tests/packages.sh
 need_packages $BUILD_PACKAGES python3
 
-[ -f build/build.ninja ] || meson setup build --buildtype=release -Dtests=disabled -Dfuzzing=none >/dev/null
-ninja -C build >/dev/null
+quietly() { "$@" >build.log 2>&1 || { cat build.log; rm -f build.log; exit 1; }; rm -f build.log; }
+[ -f build/build.ninja ] || quietly meson setup build --buildtype=release -Dtests=disabled -Dfuzzing=none
+quietly ninja -C build
 zstore=$PWD/build/src/cli/zstore
 
 work=$(mktemp -d)
