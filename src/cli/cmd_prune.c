@@ -79,13 +79,14 @@ static int parse_limits(struct pruning *p, struct zs_err *err)
 	char *end;
 	long percent = strtol(unused, &end, 10);
 
-	p->collect.max_unused_bytes = UINT64_MAX;
-	p->collect.max_unused_percent = 100;
+	/* Both limits hold, so the one that was not given is out of reach; all bits set is "repack nothing". */
+	p->collect.max_unused_bytes = UINT64_MAX - 1;
+	p->collect.max_unused_percent = 10000;
 	p->collect.max_repack_bytes = UINT64_MAX;
 	if (end != unused && strcmp(end, "%") == 0 && percent >= 0 && percent <= 100)
 		p->collect.max_unused_percent = (unsigned)percent;
 	else if (strcmp(unused, "unlimited") == 0)
-		p->collect.max_repack_bytes = 0;
+		p->collect.max_unused_bytes = UINT64_MAX;
 	else if (parse_size(unused, &p->collect.max_unused_bytes, err) < 0)
 		return -1;
 	return repack ? parse_size(repack, &p->collect.max_repack_bytes, err) : 0;
@@ -137,11 +138,23 @@ static int check_groups(struct pruning *p, struct zs_err *err)
 	return 0;
 }
 
+/* Rules were given, and none of them keeps anything: "--keep-last 0", or --remove-all alone. */
+static int keeps_nothing(const struct zs_keep_policy *k)
+{
+	return !k->last && !k->hourly && !k->daily && !k->weekly && !k->monthly && !k->yearly && !k->within_ns && !k->tags->n;
+}
+
 static int decide(struct pruning *p, struct zs_err *err)
 {
 	if (!p->has_rules)
 		return 0;
-	if (zs_keep_decide(&p->snapshots, &p->policy, &p->decisions, &p->groups, err) < 0 || check_groups(p, err) < 0)
+	if (zs_keep_decide(&p->snapshots, &p->policy, &p->decisions, &p->groups, err) < 0)
+		return -1;
+	for (size_t i = 0; keeps_nothing(&p->policy) && i < p->snapshots.n; i++) {
+		p->decisions[i].keep = 0;
+		(void)strcpy(p->decisions[i].why, "no rule keeps it");
+	}
+	if (check_groups(p, err) < 0)
 		return -1;
 	for (size_t i = 0; i < p->snapshots.n; i++)
 		if (!p->decisions[i].keep && zs_names_add(&p->gone, &p->decisions[i].row->name, err) < 0)

@@ -1,5 +1,6 @@
 #!/bin/bash
 # ls: order, long listings of messages, text that is safe for a terminal, one path over time, JSON.
+FAST=1
 . "$(dirname "$0")/lib.sh"
 box=m/accounts/ada@example.org/Inbox
 mkdir -p $box m/sub/deep

@@ -1,5 +1,6 @@
 #!/bin/bash
 # snapshots and forget: filters, names of snapshots, the chain, removal.
+FAST=1
 . "$(dirname "$0")/lib.sh"
 mkdir a b; echo 1 >a/1; echo 2 >b/2
 quick_init

@@ -2,7 +2,9 @@
 set -u
 : "${ZSTORE:?the program under test}"
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
-T=$(mktemp -d)
+# FAST=1 before sourcing: in memory if there is room, for tests of many small runs, where fsync would be most of the time
+fast_tmp() { [ -n "${FAST:-}" ] && [ "$(df --output=avail -k /dev/shm 2>/dev/null | tail -1)" -gt 1500000 ] && echo /dev/shm; }
+T=$(mktemp -d -p "$(fast_tmp || echo "${TMPDIR:-/tmp}")" zstore-test.XXXXXX)
 pids=
 cleanup() {
 	for p in $pids; do kill "$p" 2>/dev/null; done
@@ -17,7 +19,7 @@ unset ZSTORE_KEY_FILE ZSTORE_PASSPHRASE_FILE ZSTORE_PASSPHRASE_COMMAND
 
 die() {
 	echo "FAILED at line ${BASH_LINENO[0]}${BASH_LINENO[1]:+ (from ${BASH_LINENO[1]})}: $*" >&2
-	for f in out err; do [ -s "$T/$f" ] && { echo "--- $f" >&2; head -40 "$T/$f" >&2; }; done
+	for f in out err; do [ -s "$T/$f" ] && { echo "--- $f" >&2; head -30 "$T/$f" | cut -c1-300 >&2; }; done
 	exit 1
 }
 skip() { echo "$*"; exit 77; }
