@@ -159,6 +159,8 @@ static int to_directory(struct extraction *x, struct zs_err *err)
 		add_report(&x->total, &report);
 		x->damaged |= damaged;
 	}
+	if (rc == 0 && files && opt_given(x->s, OPT_SYNC))
+		rc = zs_files_sync(files, err);
 	zs_files_free(files);
 	return rc;
 }

@@ -78,6 +78,7 @@ static const struct opt extract_options[] = {
     {OPT_OVERWRITE, 0, "overwrite", "WHEN", "always, never, newer or if-different (default)", 0},
     {OPT_MESSAGE_ID, 0, "message-id", "ID", "the message with this Message-ID (from latest, if no snapshot is named)", 0},
     {OPT_NUMERIC_OWNER, 0, "numeric-owner", NULL, "owners by number, not by name", 0},
+    {OPT_SYNC, 0, "sync", NULL, "be done only when all of it is on the disk", 0},
     {OPT_DRY_RUN, 'n', "dry-run", NULL, "write nothing, only say what would be restored", 0},
     {OPT_THREADS, 0, "threads", "N", "workers, 1 to 64 (default: cores)", 0},
     OPT_END,

@@ -123,6 +123,7 @@ static void process_setup(void)
 	(void)setlocale(LC_CTYPE, "");
 	tzset();
 	(void)umask(077);
+	(void)setvbuf(stderr, NULL, _IOLBF, 4096); /* a message in one piece, whoever else writes there */
 	/* Buffers of a mebibyte come and go by the thousand: keep them out of mmap, whose page faults cost more than
 	 * the work done in them. */
 	(void)mallopt(M_MMAP_THRESHOLD, 32 << 20);
