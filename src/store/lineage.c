@@ -83,6 +83,22 @@ static int lineage_gather(struct lineage *x, const struct zs_snapshot_list *l, c
 	return 0;
 }
 
+/* A snapshot that was removed properly is no news any more: the newest that is left is remembered in its place. */
+static void lineage_drop_removed(const struct lineage *x, struct history *h)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < h->n; i++) {
+		const struct zs_name *name = &h->v[i].name;
+
+		if (x->has_removed && !zs_names_has(&x->present, name) && zs_names_has(&x->removed.names, name))
+			zs_buf_fini(&h->v[i].host);
+		else
+			h->v[n++] = h->v[i];
+	}
+	h->n = n;
+}
+
 /* Remember the newest of each host.  What is missing stays remembered until something newer comes: it is said again. */
 static int lineage_update(struct zs_store *st, struct history *h, const struct zs_snapshot_list *l, struct zs_err *err)
 {
@@ -112,6 +128,7 @@ int lineage_check(struct zs_store *st, const struct zs_snapshot_list *l, const s
 		    lineage_check_past(&x, row, &row->snapshot->newest_seen, err) < 0)
 			goto out;
 	}
+	lineage_drop_removed(&x, &h);
 	rc = lineage_update(st, &h, l, err);
 out:
 	zs_names_fini(&x.present);

@@ -279,6 +279,35 @@ static void test_gone_back(void **state)
 	zs_backend_free(be);
 }
 
+/* The newest is removed properly: the one before it takes its place in the memory. */
+static void test_gone_back_after_removal(void **state)
+{
+	struct zs_backend *be = help_repo();
+	struct zs_store *st;
+	struct zs_names gone = {0};
+	struct zs_name a1, a2;
+	char cache[64];
+
+	(void)state;
+	help_fresh_dir(cache);
+	st = help_open(be, cache);
+	a1 = help_backup(st, "a", 0, 3);
+	a2 = help_backup(st, "a", 3, 3);
+	assert_int_equal(help_snapshots(st, NULL), 2);
+	assert_int_equal(zs_names_add(&gone, &a2, &err), 0);
+	assert_int_equal(zs_store_forget(st, &gone, &err), 0);
+	help_warned.count = 0;
+	assert_int_equal(help_snapshots(st, NULL), 1);
+	assert_int_equal(help_warned.count, 0);
+	assert_int_equal(zs_backend_delete(be, ZS_OBJ_SNAPSHOT, &a1, &err), 0);
+	assert_int_equal(help_snapshots(st, NULL), 0);
+	assert_int_equal(help_warned.count, 1);
+	assert_non_null(strstr(help_warned.last, "set back"));
+	zs_names_fini(&gone);
+	zs_store_free(st);
+	zs_backend_free(be);
+}
+
 /* The client's memory may be rubbish: it is only a memory. */
 static void test_damaged_memory(void **state)
 {
@@ -375,6 +404,7 @@ int main(void)
 	    cmocka_unit_test(test_ended_between),
 	    cmocka_unit_test(test_order_and_chain),
 	    cmocka_unit_test(test_gone_back),
+	    cmocka_unit_test(test_gone_back_after_removal),
 	    cmocka_unit_test(test_damaged_memory),
 	    cmocka_unit_test(test_damaged_removal),
 	    cmocka_unit_test(test_client_id),
