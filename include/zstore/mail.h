@@ -27,7 +27,7 @@ struct zs_split_sink {
 struct zs_split_result {
 	uint64_t bytes;		/* fed, holes included */
 	uint64_t sum;		/* zs_hash64(0, all bytes) */
-	int is_message;		/* looks like a message (by content) */
+	int is_message;		/* looks like one message (by content); an mbox of several is none */
 	/* digest of the header, if it is one; spans borrowed from the splitter until reset or free */
 	struct zs_span from, to, subject, message_id, attachments;
 	int64_t date_ns;

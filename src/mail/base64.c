@@ -179,11 +179,14 @@ static size_t encode_avx2(const uint8_t *in, size_t n, uint8_t *out)
 		__m256i a, b, row;
 
 		v = _mm256_shuffle_epi8(v, spread);
-		a = _mm256_mulhi_epu16(_mm256_and_si256(v, _mm256_set1_epi32(0x0fc0fc00)), _mm256_set1_epi32(0x04000040));
-		b = _mm256_mullo_epi16(_mm256_and_si256(v, _mm256_set1_epi32(0x003f03f0)), _mm256_set1_epi32(0x01000010));
+		a = _mm256_mulhi_epu16(_mm256_and_si256(v, _mm256_set1_epi32(0x0fc0fc00)),
+		    _mm256_set1_epi32(0x04000040));
+		b = _mm256_mullo_epi16(_mm256_and_si256(v, _mm256_set1_epi32(0x003f03f0)),
+		    _mm256_set1_epi32(0x01000010));
 		v = _mm256_or_si256(a, b);
 		row = _mm256_subs_epu8(v, _mm256_set1_epi8(51));
-		row = _mm256_or_si256(row, _mm256_and_si256(_mm256_cmpgt_epi8(_mm256_set1_epi8(26), v), _mm256_set1_epi8(13)));
+		row = _mm256_or_si256(row, _mm256_and_si256(_mm256_cmpgt_epi8(_mm256_set1_epi8(26), v),
+		    _mm256_set1_epi8(13)));
 		_mm256_storeu_si256((void *)out, _mm256_add_epi8(v, _mm256_shuffle_epi8(shift, row)));
 	}
 	return i;

@@ -14,7 +14,8 @@
 /* windows-1252, 0x80..0x9f; what it leaves undefined is 0 */
 static const uint16_t cp1252[32] = {
 	0x20ac, 0, 0x201a, 0x0192, 0x201e, 0x2026, 0x2020, 0x2021, 0x02c6, 0x2030, 0x0160, 0x2039, 0x0152, 0, 0x017d, 0,
-	0, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0, 0x017e, 0x0178,
+	0, 0x2018, 0x2019, 0x201c, 0x201d, 0x2022, 0x2013, 0x2014, 0x02dc, 0x2122, 0x0161, 0x203a, 0x0153, 0, 0x017e,
+	0x0178,
 };
 
 /* Mail's name, lower case, and iconv's. */
@@ -28,7 +29,8 @@ static const struct { const char *name, *iconv; } converters[] = {
 	{"windows-1257", "CP1257"}, {"windows-1258", "CP1258"}, {"windows-874", "CP874"}, {"tis-620", "TIS-620"},
 	{"koi8-r", "KOI8-R"}, {"koi8-u", "KOI8-U"}, {"macintosh", "MACINTOSH"}, {"iso-2022-jp", "ISO-2022-JP"},
 	{"shift_jis", "CP932"}, {"shift-jis", "CP932"}, {"euc-jp", "EUC-JP"}, {"gb2312", "GBK"}, {"gbk", "GBK"},
-	{"gb18030", "GB18030"}, {"big5", "BIG5"}, {"euc-kr", "CP949"}, {"ks_c_5601-1987", "CP949"}, {"utf-16", "UTF-16"},
+	{"gb18030", "GB18030"}, {"big5", "BIG5"}, {"euc-kr", "CP949"}, {"ks_c_5601-1987", "CP949"},
+	{"utf-16", "UTF-16"},
 	{"utf-16le", "UTF-16LE"}, {"utf-16be", "UTF-16BE"}, {"utf-7", "UTF-7"},
 };
 
@@ -65,7 +67,7 @@ static uint32_t take_utf8(struct zs_span *s)
 {
 	static const uint32_t least[4] = {0, 0x80, 0x800, 0x10000};
 	uint32_t c = s->p[0];
-	size_t more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : c >= 0xe0 && c < 0xf0 ? 2 : c >= 0xf0 && c < 0xf5 ? 3 : 9;
+	size_t more = c < 0x80 ? 0 : c < 0xc2 ? 9 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : c < 0xf5 ? 3 : 9;
 	size_t i;
 
 	if (more == 9 || s->n <= more)

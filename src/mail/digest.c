@@ -12,7 +12,8 @@
 
 static const struct { const char *name; enum digest_field field; } fields[] = {
 	{"from", DIGEST_FROM}, {"to", DIGEST_TO}, {"subject", DIGEST_SUBJECT}, {"date", DIGEST_DATE},
-	{"message-id", DIGEST_MESSAGE_ID}, {"content-type", DIGEST_CONTENT_TYPE}, {"content-disposition", DIGEST_DISPOSITION},
+	{"message-id", DIGEST_MESSAGE_ID}, {"content-type", DIGEST_CONTENT_TYPE},
+	{"content-disposition", DIGEST_DISPOSITION},
 };
 
 void digest_fini(struct digest *d)

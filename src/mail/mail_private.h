@@ -103,13 +103,15 @@ int digest_boundary_match(const struct digest *d, struct zs_span line);
  * The value of a parameter of a Content-Type or Content-Disposition field ("name", "filename", "boundary"), with
  * RFC 2231 continuations and charsets, as UTF-8 (as_text) or raw, appended to *out.  1 found, 0 absent, -1.
  */
-int params_find(struct zs_span field, const char *name, int as_text, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+int params_find(struct zs_span field, const char *name, int as_text, struct zs_buf *out,
+    struct zs_err *err) ZS_MUST_USE;
 
 /* ----------------------------------------------- header text (words.c, charset.c) */
 
 /* Bytes of a charset to UTF-8, controls and what is no text as U+FFFD, appended. */
 int charset_text(struct zs_span charset, struct zs_span bytes, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
-void charset_truncate(struct zs_buf *b, size_t from, size_t max); /* what is after `from` to max bytes, at a character */
+/* what is after `from` to max bytes, at a character */
+void charset_truncate(struct zs_buf *b, size_t from, size_t max);
 
 /* --------------------------------------------------- is it a message? (sniff.c) */
 
@@ -149,7 +151,8 @@ enum run_verdict { RUN_NO, RUN_YES, RUN_MORE };
  * bytes from p on hold no beginning of a run either. */
 enum run_verdict run_probe(struct run *r, struct zs_span p, int last, size_t *out_skip);
 /* Decode what is there of the run into c: bytes used; *out_done is set if the run ended there. */
-int run_take(struct run *r, struct cut *c, struct zs_span p, int last, size_t *out_used, int *out_done, struct zs_err *err) ZS_MUST_USE;
+int run_take(struct run *r, struct cut *c, struct zs_span p, int last, size_t *out_used, int *out_done,
+    struct zs_err *err) ZS_MUST_USE;
 
 enum lines_state { LINES_HEADER, LINES_TEXT, LINES_RUN };
 struct lines {
@@ -186,7 +189,8 @@ uint64_t wrap_offset(const struct wrap *w, uint64_t character);
  * The text of whole groups from number `group` on, appended to *out.  A line end belongs to the group of the
  * character before it.  bytes.n is a multiple of 3 unless they are the extent's last.
  */
-int wrap_encode(const struct wrap *w, uint64_t group, struct zs_span bytes, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+int wrap_encode(const struct wrap *w, uint64_t group, struct zs_span bytes, struct zs_buf *out,
+    struct zs_err *err) ZS_MUST_USE;
 
 /* ------------------------------------------------ reading recipes (reader.c) */
 
@@ -203,13 +207,15 @@ struct reader {
 	reader_chunk_fn *chunk;
 	zs_mail_refs_fn *ref; /* told of each recipe chunk; may be NULL */
 	void *ctx, *ref_ctx;
-	uint64_t size, at, op_at; /* at: output so far; op_at: where the op's output stands (of a B64's RAW: the extent's) */
+	/* at: output so far; op_at: where the op's output stands (of a B64's RAW: the extent's) */
+	uint64_t size, at, op_at;
 	uint64_t skeleton;	/* bytes left */
 	uint64_t raws, raw_bytes; /* that the last B64 still asks for */
 	struct wrap b64;	/* while raws > 0, and for the last of them */
 	int in_b64;		/* the op is a RAW of a B64 */
 };
-int reader_init(struct reader *r, const struct zs_entry *e, reader_chunk_fn *chunk, void *ctx, struct zs_err *err) ZS_MUST_USE;
+int reader_init(struct reader *r, const struct zs_entry *e, reader_chunk_fn *chunk, void *ctx,
+    struct zs_err *err) ZS_MUST_USE;
 void reader_fini(struct reader *r);
 /* 1 with an op, 0 at the end, -1. */
 int reader_next(struct reader *r, struct zs_op *out, struct zs_err *err) ZS_MUST_USE;

@@ -97,7 +97,8 @@ static const struct param *find(const struct params *l, const char *name, enum f
 			return &l->v[i];
 		if (form == EXTENDED || s.n < 2 || s.n > 4)
 			continue;
-		for (s = zs_span(s.p + 1, s.n - 1); s.n && s.p[0] >= '0' && s.p[0] <= '9'; s = zs_span(s.p + 1, s.n - 1))
+		s = zs_span(s.p + 1, s.n - 1);
+		for (; s.n && s.p[0] >= '0' && s.p[0] <= '9'; s = zs_span(s.p + 1, s.n - 1))
 			k = k * 10 + s.p[0] - '0';
 		if (k == segment && (form == SEGMENT ? !s.n : s.n == 1 && s.p[0] == '*'))
 			return &l->v[i];
@@ -161,7 +162,8 @@ static int split_charset(struct zs_buf *b, size_t from, struct zs_buf *charset, 
 }
 
 /* name*, or name*0, name*0*, name*1 ... : the bytes and their charset.  1 found, 0, -1. */
-static int gather_extended(const struct params *l, const char *name, struct zs_buf *bytes, struct zs_buf *charset, struct zs_err *err)
+static int gather_extended(const struct params *l, const char *name, struct zs_buf *bytes, struct zs_buf *charset,
+    struct zs_err *err)
 {
 	const struct param *p = find(l, name, EXTENDED, 0);
 	int whole = p != NULL;

@@ -8,7 +8,8 @@
 
 /* --------------------------------------------------------------- the places */
 
-static int report(const struct reader *r, const struct zs_op *op, struct zs_place *p, const struct zs_place_io *io, struct zs_err *err)
+static int report(const struct reader *r, const struct zs_op *op, struct zs_place *p, const struct zs_place_io *io,
+    struct zs_err *err)
 {
 	if (r->in_b64) {
 		p->b64 = 1;
@@ -104,8 +105,8 @@ int zs_mail_place_encode(const struct zs_place *p, struct zs_span decoded, struc
 	return decoded.n ? wrap_encode(&w, from / 3, decoded, out, err) : 0;
 }
 
-int zs_mail_group_encode(const struct zs_place *extent, uint64_t group, const uint8_t *bytes, unsigned n, struct zs_buf *out,
-    uint64_t *out_at, struct zs_err *err)
+int zs_mail_group_encode(const struct zs_place *extent, uint64_t group, const uint8_t *bytes, unsigned n,
+    struct zs_buf *out, uint64_t *out_at, struct zs_err *err)
 {
 	uint64_t left;
 	struct wrap w;

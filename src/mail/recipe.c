@@ -54,7 +54,8 @@ static void reset(struct zs_recipe_writer *w)
 }
 
 /* Put level i's bytes up to `end` as a chunk, and its reference one level up. */
-static int put_chunk(struct zs_recipe_writer *w, unsigned i, size_t end, zs_recipe_put_fn *put, void *ctx, struct zs_err *err)
+static int put_chunk(struct zs_recipe_writer *w, unsigned i, size_t end, zs_recipe_put_fn *put, void *ctx,
+    struct zs_err *err)
 {
 	struct level *l = &w->level[i];
 	struct zs_span plain = zs_span(l->buf.p + l->from, end - l->from);
@@ -109,7 +110,8 @@ static int spill(struct zs_recipe_writer *w, unsigned i, zs_recipe_put_fn *put, 
 	return i < READER_DEPTH_MAX ? spill(w, i + 1, put, ctx, err) : 0;
 }
 
-int zs_recipe_writer_add(struct zs_recipe_writer *w, struct zs_span ops, zs_recipe_put_fn *put, void *ctx, struct zs_err *err)
+int zs_recipe_writer_add(struct zs_recipe_writer *w, struct zs_span ops, zs_recipe_put_fn *put, void *ctx,
+    struct zs_err *err)
 {
 	if (zs_buf_add_span(&w->level[0].buf, ops, err) < 0 || spill(w, 0, put, ctx, err) < 0) {
 		reset(w);

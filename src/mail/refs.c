@@ -3,8 +3,8 @@
  */
 #include "mail_private.h"
 
-int zs_mail_refs(const struct zs_entry *e, int (*chunk)(void *ctx, const struct zs_id *id, struct zs_span *out, struct zs_err *err),
-    zs_mail_refs_fn *fn, void *ctx, struct zs_err *err)
+int zs_mail_refs(const struct zs_entry *e,
+    int (*chunk)(void *ctx, const struct zs_id *id, struct zs_span *out, struct zs_err *err), zs_mail_refs_fn *fn, void *ctx, struct zs_err *err)
 {
 	struct reader r;
 	struct zs_op op;
@@ -17,7 +17,8 @@ int zs_mail_refs(const struct zs_entry *e, int (*chunk)(void *ctx, const struct 
 	r.ref = fn;
 	r.ref_ctx = ctx;
 	while ((rc = reader_next(&r, &op, err)) > 0)
-		if ((op.type == ZS_OP_SKELETON || op.type == ZS_OP_RAW) && fn(ctx, &op.id, (uint32_t)op.bytes, err) < 0) {
+		if ((op.type == ZS_OP_SKELETON || op.type == ZS_OP_RAW) &&
+		    fn(ctx, &op.id, (uint32_t)op.bytes, err) < 0) {
 			rc = -1;
 			break;
 		}

@@ -164,7 +164,8 @@ static size_t gather(const struct run *r, const uint8_t *p, size_t units)
 }
 
 /* Decode whole units from p; *out_units of them were good and are in the cutter. */
-static int take_units(struct run *r, struct cut *c, const uint8_t *p, size_t units, size_t *out_units, struct zs_err *err)
+static int take_units(struct run *r, struct cut *c, const uint8_t *p, size_t units, size_t *out_units,
+    struct zs_err *err)
 {
 	size_t unit_chars = (size_t)r->unit_lines * r->line, good;
 	uint8_t *to;
@@ -198,7 +199,8 @@ static size_t batch(const struct run *r, size_t n)
 	return units < left ? units : (size_t)left;
 }
 
-int run_take(struct run *r, struct cut *c, struct zs_span p, int last, size_t *out_used, int *out_done, struct zs_err *err)
+int run_take(struct run *r, struct cut *c, struct zs_span p, int last, size_t *out_used, int *out_done,
+    struct zs_err *err)
 {
 	size_t unit_decoded = (size_t)r->unit_lines * r->line / 4 * 3, units;
 	enum run_verdict v;

@@ -1,6 +1,6 @@
 /*
  * The splitter: gathers input in one buffer, finds out what it is, and feeds either the cutter (plain bytes) or the
- * line machine (messages).  The buffer is processed when it is full and at the end: how the input was sliced never shows.
+ * line machine (messages).  The buffer is processed when it is full and at the end, so slicing never shows.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,7 @@
 /*
  * Recipes that no writer wrote: depth, size, then ops.  A chunk id names a slice of the input itself, so that levels
- * and skeletons can be made.  Joining never outputs more than the entry's size, and what joins has places and references.
+ * and skeletons can be made.  Joining never outputs more than the entry's size, and what joins has places
+ * and references.
  */
 #include <string.h>
 

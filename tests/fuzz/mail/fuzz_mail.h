@@ -30,7 +30,8 @@ static inline struct fuzz_chunk *fuzz_find(struct fuzz_world *w, const struct zs
 	return NULL;
 }
 
-static inline int fuzz_keep(void *ctx, enum zs_kind kind, const struct zs_id *id, struct zs_span plain, struct zs_err *err)
+static inline int fuzz_keep(void *ctx, enum zs_kind kind, const struct zs_id *id, struct zs_span plain,
+    struct zs_err *err)
 {
 	struct fuzz_world *w = ctx;
 

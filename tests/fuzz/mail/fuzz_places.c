@@ -55,7 +55,8 @@ static void complete(struct cover *c)
 		unsigned have = 0;
 		uint64_t at;
 
-		for (; i < c->n && c->fragments[i].group == f->group && c->fragments[i].extent.at == f->extent.at; i++) {
+		for (; i < c->n && c->fragments[i].group == f->group &&
+		    c->fragments[i].extent.at == f->extent.at; i++) {
 			CHECK(c->fragments[i].first == have && have + c->fragments[i].count <= 3);
 			memcpy(bytes + have, c->fragments[i].bytes, c->fragments[i].count);
 			have += c->fragments[i].count;

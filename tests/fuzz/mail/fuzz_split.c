@@ -1,4 +1,5 @@
-/* Any bytes, any slicing: the same recipe, and joining it gives the bytes back.  The first two bytes choose the slices. */
+/* Any bytes, any slicing: the same recipe, and joining it gives the bytes back.  The first two
+ * bytes choose the slices. */
 #include "fuzz_mail.h"
 
 static int on_write(void *ctx, struct zs_span s, struct zs_err *err)

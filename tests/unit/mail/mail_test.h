@@ -52,7 +52,8 @@ static inline struct kept *world_find(struct world *w, const struct zs_id *id)
 	return NULL;
 }
 
-static inline int world_keep(void *ctx, enum zs_kind kind, const struct zs_id *id, struct zs_span plain, struct zs_err *err)
+static inline int world_keep(void *ctx, enum zs_kind kind, const struct zs_id *id, struct zs_span plain,
+    struct zs_err *err)
 {
 	struct world *w = ctx;
 
@@ -262,7 +263,8 @@ static inline void add_noise(struct zs_buf *b, size_t n, uint64_t seed)
 /* Prose: lines of words. */
 static inline void add_prose(struct zs_buf *b, size_t n, uint64_t seed)
 {
-	static const char *const words[] = {"the", "minutes", "of", "meeting,", "please", "find", "attached.", "Tuesday", "report"};
+	static const char *const words[] = {"the", "minutes", "of", "meeting,", "please", "find", "attached.",
+	    "Tuesday", "report"};
 	size_t end = b->n + n, column = 0;
 
 	while (b->n < end) {
@@ -305,13 +307,15 @@ static inline void add_header(struct zs_buf *b, const char *to, const char *cont
 {
 	struct zs_err err = {0};
 
-	assert_int_equal(zs_buf_printf(b, &err, "Received: from mx by mail for <%s>\r\nFrom: Alice <alice@example.org>\r\nTo: %s\r\n"
+	assert_int_equal(zs_buf_printf(b, &err,
+	    "Received: from mx by mail for <%s>\r\nFrom: Alice <alice@example.org>\r\nTo: %s\r\n"
 	    "Subject: Report\r\nDate: Mon, 02 Jan 2006 15:04:05 -0700\r\nMessage-ID: <1.%s>\r\nMIME-Version: 1.0\r\n"
 	    "Content-Type: %s\r\n\r\n", to, to, to, content_type), 0);
 }
 
 /* A message with a text and an attachment. */
-static inline void add_message(struct zs_buf *b, const char *to, const char *boundary, struct zs_span text, struct zs_span file,
+static inline void add_message(struct zs_buf *b, const char *to, const char *boundary, struct zs_span text,
+    struct zs_span file,
     uint32_t line, const char *eol)
 {
 	struct zs_err err = {0};
@@ -319,10 +323,12 @@ static inline void add_message(struct zs_buf *b, const char *to, const char *bou
 
 	assert_int_equal(zs_buf_printf(&type, &err, "multipart/mixed; boundary=\"%s\"%c", boundary, 0), 0);
 	add_header(b, to, (const char *)type.p);
-	assert_int_equal(zs_buf_printf(b, &err, "This is MIME.\r\n--%s\r\nContent-Type: text/plain\r\n\r\n", boundary), 0);
+	assert_int_equal(zs_buf_printf(b, &err, "This is MIME.\r\n--%s\r\nContent-Type: text/plain\r\n\r\n", boundary),
+	    0);
 	assert_int_equal(zs_buf_add_span(b, text, &err), 0);
 	assert_int_equal(zs_buf_printf(b, &err, "\r\n--%s\r\nContent-Type: application/pdf; name=\"x.pdf\"\r\n"
-	    "Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=\"r.pdf\"\r\n\r\n", boundary), 0);
+	    "Content-Transfer-Encoding: base64\r\nContent-Disposition: attachment; filename=\"r.pdf\"\r\n\r\n",
+	    boundary), 0);
 	add_base64(b, file, line, eol, 1);
 	assert_int_equal(zs_buf_printf(b, &err, "\r\n--%s--\r\n", boundary), 0);
 	zs_buf_fini(&type);

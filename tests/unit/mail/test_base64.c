@@ -68,8 +68,10 @@ static void stops_before_a_bad_group(void **state)
 static void accepts_only_canonical_ends(void **state)
 {
 	static const struct { const char *text; int bytes; } cases[] = {
-		{"QUJD", 3}, {"QUI=", 2}, {"QQ==", 1}, {"QUJDQQ==", 4}, {"QR==", -1}, {"QUJ=", -1}, {"Q===", -1}, {"====", -1},
-		{"QUJDQQ=", -1}, {"QQ==QUJD", -1}, {"Q=Q=", -1}, {"QU\nD", -1}, {"", -1}, {"QQ=", -1}, {"=QQQ", -1}, {"QUI-", -1},
+		{"QUJD", 3}, {"QUI=", 2}, {"QQ==", 1}, {"QUJDQQ==", 4}, {"QR==", -1}, {"QUJ=", -1}, {"Q===", -1},
+		{"====", -1},
+		{"QUJDQQ=", -1}, {"QQ==QUJD", -1}, {"Q=Q=", -1}, {"QU\nD", -1}, {"", -1}, {"QQ=", -1}, {"=QQQ", -1},
+		{"QUI-", -1},
 	};
 	uint8_t out[40];
 	size_t n;

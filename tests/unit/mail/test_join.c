@@ -44,7 +44,8 @@ static void op(uint8_t type, const char *chunk, uint64_t bytes)
 
 static void b64(uint64_t bytes, uint64_t chunks, uint32_t line, int crlf, int tail)
 {
-	struct zs_op o = {.type = ZS_OP_B64, .bytes = bytes, .chunks = chunks, .line = line, .crlf = (uint8_t)crlf, .tail = (uint8_t)tail};
+	struct zs_op o = {.type = ZS_OP_B64, .bytes = bytes, .chunks = chunks, .line = line, .crlf = (uint8_t)crlf,
+	    .tail = (uint8_t)tail};
 	struct zs_err err = {0};
 
 	assert_int_equal(zs_format_op_encode(&o, &recipe, &err), 0);
@@ -52,7 +53,8 @@ static void b64(uint64_t bytes, uint64_t chunks, uint32_t line, int crlf, int ta
 
 static int join(uint64_t size, uint64_t sum, uint8_t depth, struct zs_err *err)
 {
-	struct zs_entry e = {.kind = ZS_ENTRY_FILE, .size = size, .sum = sum, .recipe = zs_buf_span(&recipe), .recipe_depth = depth};
+	struct zs_entry e = {.kind = ZS_ENTRY_FILE, .size = size, .sum = sum, .recipe = zs_buf_span(&recipe),
+	    .recipe_depth = depth};
 
 	memset(err, 0, sizeof *err);
 	return world_join(&w, &e, err);
@@ -294,8 +296,10 @@ static void survives_damage(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(joins_every_op), cmocka_unit_test(refuses_what_makes_no_sense), cmocka_unit_test(refuses_wrong_base64),
-		cmocka_unit_test(joins_inline), cmocka_unit_test(joins_on_every_level), cmocka_unit_test(survives_damage),
+		cmocka_unit_test(joins_every_op), cmocka_unit_test(refuses_what_makes_no_sense),
+		    cmocka_unit_test(refuses_wrong_base64),
+		cmocka_unit_test(joins_inline), cmocka_unit_test(joins_on_every_level),
+		    cmocka_unit_test(survives_damage),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

@@ -137,7 +137,8 @@ static void an_extent_has_a_limit(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_line_of_100_mb), cmocka_unit_test(a_large_attachment), cmocka_unit_test(an_extent_has_a_limit),
+		cmocka_unit_test(a_line_of_100_mb), cmocka_unit_test(a_large_attachment),
+		    cmocka_unit_test(an_extent_has_a_limit),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

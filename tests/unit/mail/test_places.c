@@ -112,7 +112,8 @@ static void any_chunks_any_lines(void **state)
 	(void)state;
 	world_init(&w);
 	for (unsigned i = 0; i < 600; i++) {
-		struct zs_op op = {.type = ZS_OP_B64, .bytes = 1 + dice(&seed) % 600, .line = lines[i % 9], .crlf = i & 1, .tail = i >> 1 & 1};
+		struct zs_op op = {.type = ZS_OP_B64, .bytes = 1 + dice(&seed) % 600, .line = lines[i % 9],
+		    .crlf = i & 1, .tail = i >> 1 & 1};
 		struct zs_op raw[600];
 		struct zs_entry e = {.kind = ZS_ENTRY_FILE};
 
@@ -127,7 +128,8 @@ static void any_chunks_any_lines(void **state)
 			n = n < op.bytes - at ? n : op.bytes - at;
 			raw[op.chunks] = (struct zs_op){.type = ZS_OP_RAW, .bytes = n};
 			zs_codec_chunk_id(&w.key, zs_span(bytes + at, n), &raw[op.chunks].id);
-			assert_int_equal(world_keep(&w, ZS_KIND_ATTACHMENT, &raw[op.chunks].id, zs_span(bytes + at, n), &err), 0);
+			assert_int_equal(world_keep(&w, ZS_KIND_ATTACHMENT, &raw[op.chunks].id, zs_span(bytes + at, n),
+			    &err), 0);
 			at += n;
 		}
 		assert_int_equal(zs_format_op_encode(&op, &recipe, &err), 0);
@@ -158,7 +160,8 @@ static void whole_messages(void **state)
 		struct zs_entry e;
 
 		zs_buf_clear(&m);
-		add_message(&m, "bob@example.org", "=_b", zs_span(text.p, text.n / (line - 54)), zs_span(file.p, file.n - line), line, "\r\n");
+		add_message(&m, "bob@example.org", "=_b", zs_span(text.p, text.n / (line - 54)), zs_span(file.p,
+		    file.n - line), line, "\r\n");
 		r = world_round_trip(&w, zs_buf_span(&m), 0);
 		e = world_entry(&w, &r);
 		rebuild(&w, &e, zs_buf_span(&m));

@@ -48,7 +48,8 @@ static void make_ops(struct zs_buf *out, unsigned n, unsigned without, int keep)
 	}
 }
 
-static uint8_t write_recipe(struct zs_recipe_writer *rw, const struct zs_buf *ops, size_t ops_a_call, struct zs_span *out)
+static uint8_t write_recipe(struct zs_recipe_writer *rw, const struct zs_buf *ops, size_t ops_a_call,
+    struct zs_span *out)
 {
 	struct zs_span rest = zs_buf_span(ops);
 	struct zs_err err = {0};
@@ -184,7 +185,8 @@ static void passes_errors_on(void **state)
 	assert_int_equal((size_t)n, w.n);
 	assert_true(n > 3);
 	w.fail_at = -1;
-	assert_int_equal(zs_recipe_writer_add(rw, zs_span("\xff", 1), put, &w, &err), 0); /* not looked at while it is short */
+	/* not looked at while it is short */
+	assert_int_equal(zs_recipe_writer_add(rw, zs_span("\xff", 1), put, &w, &err), 0);
 	assert_int_equal(zs_recipe_writer_add(rw, zs_buf_span(&ops), put, &w, &err), -1);
 	zs_recipe_writer_free(rw);
 	zs_buf_fini(&ops);

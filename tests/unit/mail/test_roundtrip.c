@@ -56,7 +56,8 @@ static void every_line_length(void **state)
 
 static void every_length_and_ending(void **state)
 {
-	static const char *const ends[] = {"", "\n", "\r\n", "\r", "=\n", "==", "A\n", "AAAA\n", " \n", "!\n", "\n\n", "\n--b--\n", "\0x"};
+	static const char *const ends[] = {"", "\n", "\r\n", "\r", "=\n", "==", "A\n", "AAAA\n", " \n", "!\n", "\n\n",
+	    "\n--b--\n", "\0x"};
 
 	(void)state;
 	for (size_t n = 1; n < 500; n++)
@@ -75,7 +76,8 @@ static void every_length_and_ending(void **state)
 /* Something stands somewhere in a run that does not belong there. */
 static void broken_runs(void **state)
 {
-	static const char *const what[] = {"\n", "\r\n", "\r", "=", "==", "A", " ", "\t", "-", "_", "\n\n", "\r\r\n", "--b\r\nContent-Type: x\r\n\r\n", "From x 10:00 2006\n"};
+	static const char *const what[] = {"\n", "\r\n", "\r", "=", "==", "A", " ", "\t", "-", "_", "\n\n", "\r\r\n",
+	    "--b\r\nContent-Type: x\r\n\r\n", "From x 10:00 2006\n"};
 	uint64_t seed = 1;
 
 	(void)state;
@@ -147,8 +149,10 @@ static void make_message(uint64_t seed)
 	add_message(&m, "bob@example.org", "=_b", zs_span(file.p, seed % 300), zs_span(file.p + 7, 400 + seed % 900),
 	    seed % 3 ? 76 : 1 + (uint32_t)(seed % 998), seed % 2 ? "\n" : "\r\n");
 	add_text(&m, "--=_b\nContent-Type: message/rfc822\n\n");
-	add_message(&m, "carol@example.org", "inner", zs_span(file.p, seed % 3000), zs_span(file.p, seed % 2000), 64, "\n");
-	add_text(&m, "--unannounced\nContent-Type: text/plain\n\n\nFrom a@b Mon Jan  2 15:04:05 2006\nSubject: x\n\ntext");
+	add_message(&m, "carol@example.org", "inner", zs_span(file.p, seed % 3000), zs_span(file.p, seed % 2000), 64,
+	    "\n");
+	add_text(&m,
+	    "--unannounced\nContent-Type: text/plain\n\n\nFrom a@b Mon Jan  2 15:04:05 2006\nSubject: x\n\ntext");
 	add_prose(&m, seed % 2000, seed);
 }
 
@@ -217,7 +221,8 @@ static void large_and_sliced(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(every_line_length), cmocka_unit_test(every_length_and_ending), cmocka_unit_test(broken_runs),
+		cmocka_unit_test(every_line_length), cmocka_unit_test(every_length_and_ending),
+		    cmocka_unit_test(broken_runs),
 		cmocka_unit_test(keeps_what_was_good), cmocka_unit_test(mutated_messages_in_any_slices),
 		cmocka_unit_test(large_and_sliced),
 	};

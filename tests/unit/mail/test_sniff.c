@@ -6,11 +6,16 @@ static void tells_messages(void **state)
 	static const struct { const char *text; enum sniff want; } cases[] = {
 		{"From: a\nTo: b\n\nx", SNIFF_MESSAGE}, {"Return-Path: <a>\r\nReceived: x\r\n y\r\n", SNIFF_MESSAGE},
 		{"X-Foo: 1\nX-Bar: 2\nSubject: 3\nDATE: 4\n", SNIFF_MESSAGE}, {"Subject : a\nDate: b\n", SNIFF_MESSAGE},
-		{"From a@b Mon Jan  2 15:04:05 2006\nReceived: x\n", SNIFF_MBOX}, {"From a@b 15:04 2006\nfoo\n", SNIFF_PLAIN},
-		{"From a@b Mon Jan  2 15:04:05 2006\n", SNIFF_PLAIN}, {"From here on 12:30 we walk\nTo: b\n", SNIFF_PLAIN},
-		{"", SNIFF_PLAIN}, {"hello", SNIFF_PLAIN}, {"From: a\n\nTo: b\n", SNIFF_PLAIN}, {"From: a\ngarbage\nTo: b\n", SNIFF_PLAIN},
-		{"{\"From\": 1}\n", SNIFF_PLAIN}, {"host: a\nport: b\nuser: c\n", SNIFF_PLAIN}, {" From: a\nTo: b\n", SNIFF_PLAIN},
-		{"\nFrom: a\nTo: b\n", SNIFF_PLAIN}, {"dn: cn=x\nobjectClass: y\n", SNIFF_PLAIN}, {":\n:\n", SNIFF_PLAIN}, {"From", SNIFF_PLAIN},
+		{"From a@b Mon Jan  2 15:04:05 2006\nReceived: x\n", SNIFF_MBOX}, {"From a@b 15:04 2006\nfoo\n",
+		SNIFF_PLAIN},
+		{"From a@b Mon Jan  2 15:04:05 2006\n", SNIFF_PLAIN}, {"From here on 12:30 we walk\nTo: b\n",
+		SNIFF_PLAIN},
+		{"", SNIFF_PLAIN}, {"hello", SNIFF_PLAIN}, {"From: a\n\nTo: b\n", SNIFF_PLAIN},
+		{"From: a\ngarbage\nTo: b\n", SNIFF_PLAIN},
+		{"{\"From\": 1}\n", SNIFF_PLAIN}, {"host: a\nport: b\nuser: c\n", SNIFF_PLAIN}, {" From: a\nTo: b\n",
+		SNIFF_PLAIN},
+		{"\nFrom: a\nTo: b\n", SNIFF_PLAIN}, {"dn: cn=x\nobjectClass: y\n", SNIFF_PLAIN}, {":\n:\n",
+		SNIFF_PLAIN}, {"From", SNIFF_PLAIN},
 	};
 
 	(void)state;
@@ -95,7 +100,8 @@ static void bounds_the_digest(void **state)
 		add_text(&b, "\xc3\xbc");
 	add_text(&b, "\nTo: b\nContent-Type: multipart/mixed; boundary=x\n\n");
 	for (int i = 0; i < 300; i++)
-		assert_int_equal(zs_buf_printf(&b, &err, "--x\nContent-Disposition: attachment; filename=file-%04d.pdf\n\ntext\n", i), 0);
+		assert_int_equal(zs_buf_printf(&b, &err,
+		    "--x\nContent-Disposition: attachment; filename=file-%04d.pdf\n\ntext\n", i), 0);
 	world_init(&w);
 	for (uint32_t slice = 0; slice < 20000; slice = slice * 7 + 1000) {
 		r = world_round_trip(&w, zs_buf_span(&b), slice);

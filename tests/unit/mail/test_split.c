@@ -62,7 +62,8 @@ static void copies_share_attachment_and_text(void **state)
 		static const uint32_t lines[] = {60, 64, 72, 76, 4, 998, 57, 75};
 
 		zs_buf_clear(&m);
-		add_message(&m, i & 1 ? "a-much-longer-name@example.org" : "c@example.org", i & 2 ? "----=_Part_17" : "b",
+		add_message(&m, i & 1 ? "a-much-longer-name@example.org" : "c@example.org",
+		    i & 2 ? "----=_Part_17" : "b",
 		    zs_buf_span(&text), zs_buf_span(&file), lines[i / 2], i & 1 ? "\n" : "\r\n");
 		(void)world_round_trip(&w, zs_buf_span(&m), 0);
 		collect(&w, 1, &ids);
@@ -245,7 +246,8 @@ static void mbox_sections_follow_content(void **state)
 		third = i == 2 ? m.n : third;
 		assert_int_equal(zs_buf_printf(&m, &err, "From a%d@example.org Mon Jan  2 15:04:05 2006\n", i), 0);
 		add_header(&m, "bob@example.org", "text/plain");
-		assert_int_equal(zs_buf_printf(&m, &err, "message %d\nFrom now on it is 12:30 2006\n\nFrom x 12:30 2006\nplain\n\n", i), 0);
+		assert_int_equal(zs_buf_printf(&m, &err,
+		    "message %d\nFrom now on it is 12:30 2006\n\nFrom x 12:30 2006\nplain\n\n", i), 0);
 	}
 	(void)world_round_trip(&w, zs_buf_span(&m), 0);
 	known = w.n;
@@ -353,8 +355,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(copies_share_attachment_and_text), cmocka_unit_test(forwards_and_edits_share),
-		cmocka_unit_test(recipes_are_small), cmocka_unit_test(cuts_plain_streams_plainly), cmocka_unit_test(sections_end),
-		cmocka_unit_test(mbox_sections_follow_content), cmocka_unit_test(passes_errors_on), cmocka_unit_test(keeps_holes),
+		cmocka_unit_test(recipes_are_small), cmocka_unit_test(cuts_plain_streams_plainly),
+		    cmocka_unit_test(sections_end),
+		cmocka_unit_test(mbox_sections_follow_content), cmocka_unit_test(passes_errors_on),
+		    cmocka_unit_test(keeps_holes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
