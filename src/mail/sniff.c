@@ -13,11 +13,11 @@
 static const char *const known[] = {
 	"arc-authentication-results", "arc-message-signature", "arc-seal", "authentication-results", "bcc", "cc",
 	"content-disposition", "content-transfer-encoding", "content-type", "date", "delivered-to", "dkim-signature",
-	"domainkey-signature", "envelope-to", "errors-to", "from", "in-reply-to", "list-id", "list-post", "list-
-	unsubscribe", "mailing-list", "message-id", "mime-version", "organization", "precedence", "received",
+	"domainkey-signature", "envelope-to", "errors-to", "from", "in-reply-to", "list-id", "list-post",
+	"list-unsubscribe", "mailing-list", "message-id", "mime-version", "organization", "precedence", "received",
 	"received-spf", "references", "reply-to", "resent-date", "resent-from", "resent-message-id", "resent-to",
-	"return-path", "sender", "status", "subject", "to", "user-agent", "x-mailer", "x-original-to", "x-spam-
-	status", "x-status", "x-uid", "x-virus-scanned",
+	"return-path", "sender", "status", "subject", "to", "user-agent", "x-mailer", "x-original-to",
+	"x-spam-status", "x-status", "x-uid", "x-virus-scanned",
 };
 
 static uint8_t lower(uint8_t c)
