@@ -133,7 +133,8 @@ class Org:
     def next_day(self):
         with open(self.out + ".state.json") as f:
             state = json.load(f)
-        self.users, self.next_id = [tuple(u) for u in state["users"]], state["next_id"]
+        self.users = [tuple(u) for u in state["users"] if os.path.isdir(os.path.join(self.out, "accounts", u[1]))]
+        self.next_id = state["next_id"]
         metas = sorted(os.path.join(d, f) for d, _, fs in os.walk(os.path.join(self.out, "accounts")) for f in fs if f.endswith(".meta"))
         for path in metas:
             chance = self.rng.random()
