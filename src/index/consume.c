@@ -138,8 +138,12 @@ static int pack_again(struct zs_index *ix, MDB_txn *txn, struct consume *c, cons
 static int pack_new(struct zs_index *ix, MDB_txn *txn, struct consume *c, const struct zs_index_pack *pack,
     uint8_t ordinal[static 4], struct row_counters *counters)
 {
-	struct zs_index_pack_info info = {.name = pack->name, .writer = pack->writer, .stored_bytes = pack->stored_bytes,
-	    .block_count = pack->dir.block_count, .chunk_count = pack->dir.chunk_count, .first_bit = counters->chunks};
+	struct zs_index_pack_info info = {.name = pack->name,
+	    .writer = pack->writer,
+	    .stored_bytes = pack->stored_bytes,
+	    .block_count = pack->dir.block_count,
+	    .chunk_count = pack->dir.chunk_count,
+	    .first_bit = counters->chunks};
 	uint8_t row[ROW_PACK_HEAD + ZS_NAME_BYTES];
 	MDB_val name = val(pack->name.b, ZS_NAME_BYTES), key = val(ordinal, 4), v = val(row, sizeof row);
 	int rc;

@@ -135,8 +135,8 @@ int env_fail(struct zs_index *ix, int code, const char *doing, struct zs_err *er
 		return zs_fail(err, ZS_SYSTEM, "index in %s: %s: %s", ix->place.dir, doing, mdb_strerror(code));
 	default:
 		place_mark_broken(&ix->place);
-		return zs_fail(err, ZS_SYSTEM, "index in %s: %s: %s; it is made anew when it is opened next", ix->place.dir,
-		    doing, mdb_strerror(code));
+		return zs_fail(err, ZS_SYSTEM, "index in %s: %s: %s; it is made anew when it is opened next",
+		    ix->place.dir, doing, mdb_strerror(code));
 	}
 }
 

@@ -42,7 +42,8 @@ enum place_sync {
 	PLACE_LAZY,    /* a CURRENT that is lost in a crash costs a rebuild, no more */
 	PLACE_DURABLE, /* the one that was there may not come back */
 };
-int place_write(const struct place *p, const struct place_state *s, enum place_sync sync, struct zs_err *err) ZS_MUST_USE;
+int place_write(const struct place *p, const struct place_state *s, enum place_sync sync, struct zs_err *err)
+    ZS_MUST_USE;
 /* The next open starts anew. */
 void place_mark_broken(const struct place *p);
 /* "<dir>/<what>.<generation>", malloc'ed, or NULL */

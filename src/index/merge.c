@@ -273,7 +273,8 @@ static int switch_over(struct zs_index *ix, struct fresh *f, struct zs_err *err)
 	s.has_base = 1;
 	s.clean = 0;
 	memcpy(s.boot, ix->place.boot, sizeof s.boot);
-	if (files_size_sum(f->base_dir, &s.base_bytes, &s.base_sum, err) < 0 || place_write(&ix->place, &s, PLACE_LAZY, err) < 0)
+	if (files_size_sum(f->base_dir, &s.base_bytes, &s.base_sum, err) < 0 ||
+	    place_write(&ix->place, &s, PLACE_LAZY, err) < 0)
 		return -1;
 	ix->place.state = s;
 	ix->marked_open = 1;

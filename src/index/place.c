@@ -118,8 +118,8 @@ static int state_read(const struct place *p, struct place_state *out)
 	    zs_buf_add_u8(&text, 0, &ignored) < 0)
 		goto out;
 	if (sscanf((const char *)text.p,
-		"zstore index %*d repository %*64s generation %" SCNu64 " base %d state %7s boot %60s base file %" SCNu64
-		" %" SCNx64 " delta file %" SCNu64 " %" SCNx64,
+		"zstore index %*d repository %*64s generation %" SCNu64
+		" base %d state %7s boot %60s base file %" SCNu64 " %" SCNx64 " delta file %" SCNu64 " %" SCNx64,
 		&out->generation, &out->has_base, word, out->boot, &out->base_bytes, &out->base_sum, &out->delta_bytes,
 		&out->delta_sum) != 8)
 		goto out;

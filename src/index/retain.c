@@ -22,7 +22,8 @@ static int cmp(const void *a, const void *b)
 }
 
 /* Take the object's name off the pack's row. */
-static int unname(struct zs_index *ix, MDB_txn *txn, const uint8_t *ordinal, const struct zs_name *object, int *out_died)
+static int unname(
+    struct zs_index *ix, MDB_txn *txn, const uint8_t *ordinal, const struct zs_name *object, int *out_died)
 {
 	struct zs_index_pack_info info;
 	const uint8_t *names;

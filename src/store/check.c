@@ -122,7 +122,7 @@ static int check_type(const struct check *k, enum zs_object type,
 static int check_named_pack(const struct check *k, const struct zs_collector *c, const struct collect_pack *p,
     struct zs_err *err)
 {
-	const struct collect_object *o = collect_listed(c, &p->name);
+	const struct collect_object *o = collect_look_listed(c, &p->name);
 	char hex[ZS_NAME_HEX], text[200];
 
 	zs_name_hex(&p->name, hex);
@@ -139,9 +139,9 @@ static int check_named_pack(const struct check *k, const struct zs_collector *c,
 /* A pack may have been published or deleted since it was listed: listed and synced again, what stays wrong is wrong. */
 static int look_at_packs(struct zs_collector *c, struct zs_err *err)
 {
-	if (zs_store_sync(c->st, err) < 0 || collect_grow(c, err) < 0 || collect_list_packs(c, err) < 0)
+	if (zs_store_sync(c->st, err) < 0 || collect_look_grow(c, err) < 0 || collect_look_packs(c, err) < 0)
 		return -1;
-	return zs_store_sync(c->st, err) < 0 ? -1 : collect_grow(c, err);
+	return zs_store_sync(c->st, err) < 0 ? -1 : collect_look_grow(c, err);
 }
 
 static int check_packs(const struct check *k, uint64_t *out_unreferenced, struct zs_err *err)
@@ -156,7 +156,7 @@ static int check_packs(const struct check *k, uint64_t *out_unreferenced, struct
 
 		if (p->is_dead)
 			continue;
-		known += collect_listed(&c, &p->name) != NULL;
+		known += collect_look_listed(&c, &p->name) != NULL;
 		rc = check_named_pack(k, &c, p, err);
 	}
 	if (rc == 0)

@@ -66,7 +66,7 @@ int zs_collector_mark(struct zs_collector *c, const struct zs_id *id, struct zs_
 		return -1;
 	if (got == 0)
 		return zs_fail(err, ZS_CORRUPT, "chunk %s is in no pack", zs_id_hex(id, hex));
-	if (at.pack >= c->pack_count && collect_grow(c, err) < 0)
+	if (at.pack >= c->pack_count && collect_look_grow(c, err) < 0)
 		return -1;
 	if (at.pack >= c->pack_count || at.chunk_number >= c->packs[at.pack].chunk_count)
 		return zs_fail(err, ZS_SYSTEM, "the local index is damaged at chunk %s", zs_id_hex(id, hex));
@@ -88,8 +88,8 @@ static int begin(struct zs_collector *c, struct zs_err *err)
 	return rc;
 }
 
-/* Packs that exist and that no index object names.  They were listed before the sessions: if there was none then, whoever
- * wrote them has ended, and a sync since has shown what it published. */
+/* Packs that exist and that no index object names.  They were listed before the sessions: if there was none then,
+ * whoever wrote them has ended, and a sync since has shown what it published. */
 static int find_orphans(struct zs_collector *c, struct zs_err *err)
 {
 	uint32_t ordinal;
@@ -110,11 +110,11 @@ static int find_orphans(struct zs_collector *c, struct zs_err *err)
 
 static int look_around(struct zs_collector *c, struct zs_err *err)
 {
-	if (collect_list_packs(c, err) < 0 || collect_list_sessions(c, 1, err) < 0 || collect_sync(c, err) < 0)
+	if (collect_look_packs(c, err) < 0 || collect_look_sessions(c, 1, err) < 0 || collect_look_sync(c, err) < 0)
 		return -1;
-	if (find_orphans(c, err) < 0 || collect_load_lists(c, err) < 0)
+	if (find_orphans(c, err) < 0 || collect_look_lists(c, err) < 0)
 		return -1;
-	return collect_mark_snapshots(c, err);
+	return collect_look_snapshots(c, err);
 }
 
 /* Wholly dead packs that are not condemned yet; and orphans. */
@@ -128,7 +128,7 @@ static int find_dead(struct zs_collector *c, struct zs_names *out, struct zs_err
 	for (uint32_t i = 0; i < c->pack_count; i++) {
 		const struct collect_pack *p = &c->packs[i];
 
-		if (p->is_dead || collect_bit(c->avoid, i) || collect_live_chunks(c, p) > 0)
+		if (p->is_dead || collect_bit(c->avoid, i) || collect_look_live(c, p) > 0)
 			continue;
 		if (zs_names_add(out, &p->name, err) < 0)
 			goto out;
@@ -150,7 +150,7 @@ static void report_dry(struct zs_collector *c, const struct zs_names *dead)
 	struct zs_collect_report *r = &c->report;
 
 	for (size_t i = 0; i < dead->n; i++) {
-		const struct collect_object *o = collect_listed(c, &dead->v[i]);
+		const struct collect_object *o = collect_look_listed(c, &dead->v[i]);
 
 		r->packs_deleted += o != NULL;
 		r->bytes_deleted += o ? o->bytes : 0;
@@ -214,7 +214,8 @@ static int finish(struct zs_collector *c, int rc, struct zs_err *err)
 		rc = zs_store_commit(&c->txn, err);
 	zs_store_abort(&c->txn);
 	if (!c->settings->dry_run && zs_backend_reserve_make(c->st->be, &later) < 0 && c->is_relieved)
-		open_warn(c->st, "the space that is reserved for freeing a full disk could not be taken again: %s", later.text);
+		open_warn(c->st, "the space that is reserved for freeing a full disk could not be taken again: %s",
+		    later.text);
 	return rc;
 }
 

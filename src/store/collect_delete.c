@@ -123,14 +123,14 @@ int collect_delete(struct zs_collector *c, const struct zs_names *doomed, struct
 	uint64_t done = 0, total = 0;
 
 	for (size_t i = 0; i < doomed->n; i++) {
-		const struct collect_object *o = collect_listed(c, &doomed->v[i]);
+		const struct collect_object *o = collect_look_listed(c, &doomed->v[i]);
 
 		total += o ? o->bytes : 0;
 	}
 	if (replace_objects(c, doomed, err) < 0)
 		return -1;
 	for (size_t i = 0; i < doomed->n; i++) {
-		const struct collect_object *o = collect_listed(c, &doomed->v[i]);
+		const struct collect_object *o = collect_look_listed(c, &doomed->v[i]);
 
 		collect_progress(c, "delete", done, total);
 		/* Stopping here is safe: what is left is still condemned. */

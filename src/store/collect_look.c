@@ -31,7 +31,7 @@ static int by_name(const void *a, const void *b)
 	return zs_name_cmp(&((const struct collect_object *)a)->name, &((const struct collect_object *)b)->name);
 }
 
-int collect_list_packs(struct zs_collector *c, struct zs_err *err)
+int collect_look_packs(struct zs_collector *c, struct zs_err *err)
 {
 	c->listing_count = 0;
 	if (zs_backend_list(c->st->be, ZS_OBJ_PACK, add_listed, c, err) < 0)
@@ -41,7 +41,7 @@ int collect_list_packs(struct zs_collector *c, struct zs_err *err)
 	return 0;
 }
 
-const struct collect_object *collect_listed(const struct zs_collector *c, const struct zs_name *pack)
+const struct collect_object *collect_look_listed(const struct zs_collector *c, const struct zs_name *pack)
 {
 	struct collect_object key = {*pack, 0};
 
@@ -57,17 +57,17 @@ static int see_session(struct zs_collector *c, const struct zs_session_row *row,
 	if (c->txn && zs_name_cmp(&row->name, &c->txn->session) == 0)
 		return 0;
 	if (row->is_dead) {
-		open_warn(c->st, "session %s of %s belongs to a process that is gone: ended", zs_name_hex(&row->name, hex),
-		    row->session.host);
+		open_warn(c->st, "session %s of %s belongs to a process that is gone: ended",
+		    zs_name_hex(&row->name, hex), row->session.host);
 		return c->settings->dry_run ? 0 : objects_remove(c->st, ZS_OBJ_SESSION, &row->name, err);
 	}
 	if (is_first && row->session.role == ZS_SESSION_PRUNE && !c->settings->dry_run)
-		return zs_fail(err, ZS_BUSY, "another prune is at work (session %s of %s)", zs_name_hex(&row->name, hex),
-		    row->session.host);
+		return zs_fail(err, ZS_BUSY, "another prune is at work (session %s of %s)",
+		    zs_name_hex(&row->name, hex), row->session.host);
 	return zs_names_add(&c->others, &row->name, err);
 }
 
-int collect_list_sessions(struct zs_collector *c, int is_first, struct zs_err *err)
+int collect_look_sessions(struct zs_collector *c, int is_first, struct zs_err *err)
 {
 	struct zs_session_list l = {NULL, 0};
 	int rc = 0;
@@ -99,7 +99,7 @@ static int grow_bitmap(uint8_t **map, uint64_t had_bits, uint64_t bits, struct z
 	return 0;
 }
 
-int collect_grow(struct zs_collector *c, struct zs_err *err)
+int collect_look_grow(struct zs_collector *c, struct zs_err *err)
 {
 	uint32_t count = zs_index_pack_count(c->st->index);
 	uint64_t bits = zs_index_chunk_total(c->st->index);
@@ -132,16 +132,16 @@ int collect_grow(struct zs_collector *c, struct zs_err *err)
 	return 0;
 }
 
-int collect_sync(struct zs_collector *c, struct zs_err *err)
+int collect_look_sync(struct zs_collector *c, struct zs_err *err)
 {
 	if (sync_index(c->st, SYNC_STRICT, err) < 0)
 		return -1;
 	if (!c->view && zs_index_view_new(c->st->index, &c->view, err) < 0)
 		return -1;
-	return zs_index_view_refresh(c->view, err) < 0 ? -1 : collect_grow(c, err);
+	return zs_index_view_refresh(c->view, err) < 0 ? -1 : collect_look_grow(c, err);
 }
 
-uint32_t collect_live_chunks(const struct zs_collector *c, const struct collect_pack *p)
+uint32_t collect_look_live(const struct zs_collector *c, const struct collect_pack *p)
 {
 	uint32_t n = 0;
 
@@ -152,7 +152,7 @@ uint32_t collect_live_chunks(const struct zs_collector *c, const struct collect_
 
 /* ---------------------------------------------------- condemned lists, snapshots */
 
-int collect_load_lists(struct zs_collector *c, struct zs_err *err)
+int collect_look_lists(struct zs_collector *c, struct zs_err *err)
 {
 	uint32_t ordinal;
 
@@ -189,7 +189,7 @@ static int mark_one(struct zs_collector *c, const struct zs_snapshot_row *row, s
 	return zs_names_add(&c->marked, &row->name, err);
 }
 
-int collect_mark_snapshots(struct zs_collector *c, struct zs_err *err)
+int collect_look_snapshots(struct zs_collector *c, struct zs_err *err)
 {
 	struct zs_snapshot_list l = {NULL, 0};
 	struct snapshots_removed removed = {0};
@@ -204,7 +204,7 @@ int collect_mark_snapshots(struct zs_collector *c, struct zs_err *err)
 	/* Listed first: what a snapshot refers to was indexed before it, so the sync after it shows all of that. */
 	rc = c->marked.n == 0 ? zs_store_snapshots(c->st, &l, NULL, err) : snapshots_load(c->st, &l, NULL, err);
 	if (rc == 0)
-		rc = collect_sync(c, err);
+		rc = collect_look_sync(c, err);
 	for (size_t i = 0; i < l.n && rc == 0; i++) {
 		collect_progress(c, "mark", i, l.n);
 		rc = mark_one(c, &l.v[i], err);

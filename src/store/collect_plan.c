@@ -76,7 +76,7 @@ static int is_candidate(const struct zs_collector *c, uint32_t ordinal)
 {
 	const struct collect_pack *p = &c->packs[ordinal];
 
-	return !p->is_dead && p->is_measured && !collect_bit(c->avoid, ordinal) && collect_live_chunks(c, p) > 0;
+	return !p->is_dead && p->is_measured && !collect_bit(c->avoid, ordinal) && collect_look_live(c, p) > 0;
 }
 
 static int by_dead_share(const void *a, const void *b)

@@ -49,18 +49,19 @@ int collect_relieve(struct zs_collector *c, struct zs_err *err);
 /* ----------------------------------------------------------- collect_look.c */
 
 /* The packs that exist now. */
-int collect_list_packs(struct zs_collector *c, struct zs_err *err) ZS_MUST_USE;
-const struct collect_object *collect_listed(const struct zs_collector *c, const struct zs_name *pack); /* or NULL */
+int collect_look_packs(struct zs_collector *c, struct zs_err *err) ZS_MUST_USE;
+/* One of them, or NULL. */
+const struct collect_object *collect_look_listed(const struct zs_collector *c, const struct zs_name *pack);
 /* Sessions other than ours; those known dead are ended.  is_first: ZS_BUSY if one of them is a prune. */
-int collect_list_sessions(struct zs_collector *c, int is_first, struct zs_err *err) ZS_MUST_USE;
+int collect_look_sessions(struct zs_collector *c, int is_first, struct zs_err *err) ZS_MUST_USE;
 /* Sync (any damaged index object is an error), the table of packs and the bitmaps made as long as need be. */
-int collect_sync(struct zs_collector *c, struct zs_err *err) ZS_MUST_USE;
-int collect_grow(struct zs_collector *c, struct zs_err *err) ZS_MUST_USE; /* without syncing */
+int collect_look_sync(struct zs_collector *c, struct zs_err *err) ZS_MUST_USE;
+int collect_look_grow(struct zs_collector *c, struct zs_err *err) ZS_MUST_USE; /* without syncing */
 /* Condemned lists; their packs are avoided from now on. */
-int collect_load_lists(struct zs_collector *c, struct zs_err *err) ZS_MUST_USE;
+int collect_look_lists(struct zs_collector *c, struct zs_err *err) ZS_MUST_USE;
 /* All snapshots that there are, then a sync, then marks those that are not marked yet. */
-int collect_mark_snapshots(struct zs_collector *c, struct zs_err *err) ZS_MUST_USE;
-uint32_t collect_live_chunks(const struct zs_collector *c, const struct collect_pack *p);
+int collect_look_snapshots(struct zs_collector *c, struct zs_err *err) ZS_MUST_USE;
+uint32_t collect_look_live(const struct zs_collector *c, const struct collect_pack *p);
 
 /* ----------------------------------------------------------- collect_plan.c */
 

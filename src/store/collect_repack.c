@@ -39,8 +39,8 @@ static int copy_block(struct repack *r, const struct zs_location *at, const stru
 	zs_buf_clear(&r->block);
 	if (reader_open_block(r->reader, at, &r->block, err) < 0)
 		return -1;
-	if (block_from_pressed(r->c->txn, (enum zs_kind)block->kind, chunks, block->chunk_count, zs_buf_span(&r->block), &b,
-		err) < 0)
+	if (block_from_pressed(
+		r->c->txn, (enum zs_kind)block->kind, chunks, block->chunk_count, zs_buf_span(&r->block), &b, err) < 0)
 		return -1;
 	return zs_store_append(r->c->txn, &b, err);
 }
@@ -131,7 +131,8 @@ static int move_marks(struct repack *r, const struct repack_pack *p, struct zs_e
 		if (got < 0)
 			return -1;
 		if (got == 0 || at.pack >= c->pack_count || at.chunk_number >= c->packs[at.pack].chunk_count)
-			return zs_fail(err, ZS_INTERNAL, "chunk %s was not copied", zs_id_hex(&p->dir.chunks[i].id, hex));
+			return zs_fail(
+			    err, ZS_INTERNAL, "chunk %s was not copied", zs_id_hex(&p->dir.chunks[i].id, hex));
 		collect_set(c->live, c->packs[at.pack].first_bit + at.chunk_number);
 	}
 	for (uint32_t i = 0; i < p->dir.chunk_count; i++)
@@ -145,7 +146,7 @@ static int finish_batch(struct repack *r, struct zs_names *out, struct zs_err *e
 	int rc = publish(r, err);
 
 	if (rc == 0)
-		rc = zs_index_view_refresh(c->view, err) < 0 ? -1 : collect_grow(c, err);
+		rc = zs_index_view_refresh(c->view, err) < 0 ? -1 : collect_look_grow(c, err);
 	for (size_t i = 0; i < r->batch_count && rc == 0; i++)
 		rc = move_marks(r, &r->batch[i], err);
 	for (size_t i = 0; i < r->batch_count; i++) {

@@ -88,7 +88,8 @@ static int record_waits(struct zs_collector *c, struct zs_err *err)
 		const struct zs_condemned *list = &c->lists.v[i].content;
 
 		for (size_t k = 0; !list->has_waits && k < list->packs.n; k++) {
-			if (!zs_names_has(&waiting, &list->packs.v[k]) && zs_names_add(&packs, &list->packs.v[k], err) < 0)
+			if (!zs_names_has(&waiting, &list->packs.v[k]) &&
+			    zs_names_add(&packs, &list->packs.v[k], err) < 0)
 				goto out;
 		}
 	}
@@ -115,7 +116,7 @@ static int find_doomed(const struct zs_collector *c, const struct zs_names *read
 			return -1;
 		if (got && ordinal >= c->pack_count)
 			return zs_fail(err, ZS_SYSTEM, "the local index changed meanwhile; run it again");
-		if (got && collect_live_chunks(c, &c->packs[ordinal]) > 0)
+		if (got && collect_look_live(c, &c->packs[ordinal]) > 0)
 			continue;
 		if (zs_names_add(out, &ready->v[i], err) < 0)
 			return -1;
@@ -129,15 +130,15 @@ static int verify_closure(struct zs_collector *c, const struct zs_names *doomed,
 {
 	char hex[ZS_NAME_HEX];
 
-	if (collect_list_packs(c, err) < 0)
+	if (collect_look_packs(c, err) < 0)
 		return -1;
 	for (uint32_t i = 0; i < c->pack_count; i++) {
 		const struct collect_pack *p = &c->packs[i];
 		const struct collect_object *o;
 
-		if (collect_live_chunks(c, p) == 0)
+		if (collect_look_live(c, p) == 0)
 			continue;
-		o = collect_listed(c, &p->name);
+		o = collect_look_listed(c, &p->name);
 		zs_name_hex(&p->name, hex);
 		if (!o)
 			return zs_fail(err, ZS_CORRUPT, "pack %s, which a snapshot needs, is missing", hex);
@@ -175,7 +176,7 @@ static int report_waiting(struct zs_collector *c, const struct zs_names *ready, 
 	unique(&all);
 	r->packs_condemned = r->bytes_condemned = 0;
 	for (size_t i = 0; i < all.n && rc == 0; i++) {
-		const struct collect_object *o = collect_listed(c, &all.v[i]);
+		const struct collect_object *o = collect_look_listed(c, &all.v[i]);
 
 		if (!o || zs_names_has(ready, &all.v[i]))
 			continue;
@@ -210,13 +211,13 @@ static int delete_ready(struct zs_collector *c, const struct zs_names *ready, st
 	int rc = -1;
 
 	/* Listed after the sessions: whoever has ended since it condemned them has its snapshot in the list. */
-	if (collect_mark_snapshots(c, err) < 0)
+	if (collect_look_snapshots(c, err) < 0)
 		goto out;
 	if (find_doomed(c, ready, &doomed, err) < 0 || confirm(c, &doomed, err) < 0)
 		goto out;
 	if (collect_delete(c, &doomed, err) < 0 || retire_lists(c, ready, err) < 0)
 		goto out;
-	rc = collect_sync(c, err);
+	rc = collect_look_sync(c, err);
 out:
 	zs_names_fini(&doomed);
 	return rc;
@@ -232,7 +233,7 @@ int collect_sweep(struct zs_collector *c, const struct zs_names *packs, struct z
 	if (packs->n > 0 && put_list(c, packs, NULL, err) < 0)
 		goto out;
 	/* Lists first, then sessions: who is not seen now has seen every list that counts. */
-	if (collect_load_lists(c, err) < 0 || collect_list_sessions(c, 0, err) < 0)
+	if (collect_look_lists(c, err) < 0 || collect_look_sessions(c, 0, err) < 0)
 		goto out;
 	if (c->others.n > 0 && record_waits(c, err) < 0)
 		goto out;

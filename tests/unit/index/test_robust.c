@@ -214,7 +214,8 @@ static void copy_all(const char *to_or_from, int save)
 	if (save)
 		snprintf(command, sizeof command, "cp -a --sparse=always %s %s", help_dir, to_or_from);
 	else
-		snprintf(command, sizeof command, "rm -rf %s && cp -a --sparse=always %s %s", help_dir, to_or_from, help_dir);
+		snprintf(command, sizeof command, "rm -rf %s && cp -a --sparse=always %s %s", help_dir, to_or_from,
+		    help_dir);
 	assert_int_equal(system(command), 0);
 }
 

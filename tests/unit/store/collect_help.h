@@ -158,7 +158,8 @@ static HELP_UNUSED struct zs_backend *collect_copy(struct zs_backend *be)
 		for (size_t i = 0; i < names.n; i++) {
 			struct zs_buf b = help_get(be, (enum zs_object)type, &names.v[i]);
 
-			assert_int_equal(zs_backend_put(copy, (enum zs_object)type, &names.v[i], zs_buf_span(&b), &err), 0);
+			assert_int_equal(
+			    zs_backend_put(copy, (enum zs_object)type, &names.v[i], zs_buf_span(&b), &err), 0);
 			zs_buf_fini(&b);
 		}
 		zs_names_fini(&names);

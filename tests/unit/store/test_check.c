@@ -109,8 +109,8 @@ static void test_damaged_objects(void **state)
 
 static void test_strange_objects(void **state)
 {
-	static const enum zs_object types[] = {ZS_OBJ_KEY, ZS_OBJ_INDEX, ZS_OBJ_SNAPSHOT, ZS_OBJ_SESSION, ZS_OBJ_CONDEMNED,
-	    ZS_OBJ_REMOVAL};
+	static const enum zs_object types[] = {
+	    ZS_OBJ_KEY, ZS_OBJ_INDEX, ZS_OBJ_SNAPSHOT, ZS_OBJ_SESSION, ZS_OBJ_CONDEMNED, ZS_OBJ_REMOVAL};
 	struct zs_name name;
 
 	(void)state;

@@ -46,7 +46,8 @@ static void expect_whole(struct zs_backend *be, const char *cache)
 /* 1 if operation n of the collection was reached. */
 static int one_fault(uint64_t n, enum zs_fault_mode mode, enum zs_cause cause, unsigned *out_succeeded)
 {
-	struct zs_backend *be = collect_copy(base), *count = zs_backend_faulty_new(be, UINT64_MAX, ZS_FAULT_ONCE, ZS_IO), *bad;
+	struct zs_backend *be = collect_copy(base),
+			  *count = zs_backend_faulty_new(be, UINT64_MAX, ZS_FAULT_ONCE, ZS_IO), *bad;
 	struct zs_collect_report r = {0};
 	struct zs_store *st;
 	char cache[64];
@@ -164,7 +165,8 @@ static void test_disk_full_once(void **state)
 /* A local repository that has no byte left but its reserve: wholly dead packs can be freed. */
 static void test_reserve_used(void **state)
 {
-	struct zs_backend *be = collect_copy(base), *count = zs_backend_faulty_new(be, UINT64_MAX, ZS_FAULT_ONCE, ZS_IO), *bad;
+	struct zs_backend *be = collect_copy(base),
+			  *count = zs_backend_faulty_new(be, UINT64_MAX, ZS_FAULT_ONCE, ZS_IO), *bad;
 	struct zs_collect_report r;
 	struct zs_store *st = help_open(count, NULL);
 	struct zs_txn *txn;

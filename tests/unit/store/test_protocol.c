@@ -24,7 +24,20 @@ enum rule { /* broken rules, and what may happen */
 	ADMIN = 32,		/* sessions of the living may be ended */
 };
 
-enum writer_at { W_ANNOUNCE, W_LIST, W_READ, W_SYNC, W_DECIDE, W_PACK, W_INDEX, W_CHECK, W_SNAPSHOT, W_END, W_DONE, W_DEAD };
+enum writer_at {
+	W_ANNOUNCE,
+	W_LIST,
+	W_READ,
+	W_SYNC,
+	W_DECIDE,
+	W_PACK,
+	W_INDEX,
+	W_CHECK,
+	W_SNAPSHOT,
+	W_END,
+	W_DONE,
+	W_DEAD
+};
 enum prune_at { P_ANNOUNCE, P_PACKS, P_SESSIONS, P_SYNC, P_LISTS, P_SNAPSHOTS, P_MARK, P_CONDEMN, P_LISTS2, P_SESSIONS2,
 	P_WAITS, P_SNAPSHOTS2, P_MARK2, P_CLOSURE, P_UNINDEX, P_DELETE, P_RETIRE, P_END };
 
@@ -35,7 +48,9 @@ struct writer {
 	uint8_t view;		/* packs that the index names */
 	uint8_t relies;		/* on this pack */
 };
-struct prune { uint8_t at, run, listed, others, snapshots, marked, view, needed, orphans, lists, avoid, ready, doomed; };
+struct prune {
+	uint8_t at, run, listed, others, snapshots, marked, view, needed, orphans, lists, avoid, ready, doomed;
+};
 struct model { /* bytes only: compared and hashed as a whole */
 	uint8_t exists, indexed; /* packs */
 	uint8_t snapshots;	 /* 1: an old one; 2, 4: the writers' */
