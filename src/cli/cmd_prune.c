@@ -224,6 +224,7 @@ static void report_json(struct pruning *p)
 static void report_text(struct pruning *p)
 {
 	const struct zs_collect_report *r = &p->report;
+	uint64_t freed = r->bytes_deleted > r->bytes_repacked ? r->bytes_deleted - r->bytes_repacked : 0;
 	char a[16], b[16], hex[ZS_NAME_HEX];
 
 	if (p->s->quiet)
@@ -231,7 +232,7 @@ static void report_text(struct pruning *p)
 	printf("%s%llu of %llu snapshots\n", p->dry ? "would remove " : "removed ", (unsigned long long)p->gone.n,
 	    (unsigned long long)p->snapshots.n);
 	printf("%sfreed %s: %llu of %llu packs deleted, %llu repacked; %s unused stay\n", p->dry ? "would have " : "",
-	    size_text(r->bytes_deleted, a), (unsigned long long)r->packs_deleted, (unsigned long long)r->packs_total,
+	    size_text(freed, a), (unsigned long long)r->packs_deleted, (unsigned long long)r->packs_total,
 	    (unsigned long long)r->packs_repacked, size_text(r->bytes_unused, b));
 	if (r->packs_condemned == 0)
 		return;

@@ -161,16 +161,24 @@ static int ask_twice(struct zs_buf *buf, struct zs_err *err)
 /* Which of the ways apply; second: the new secret of "key add" and "key passwd". */
 struct ways { const char *key_file, *passphrase_file, *command, *passphrase; };
 
+/* A variable that is set to nothing is not set. */
+static const char *secret_env(const char *name)
+{
+	const char *value = getenv(name);
+
+	return value && *value ? value : NULL;
+}
+
 static struct ways ways_of(struct session *s, int second)
 {
 	if (second)
 		return (struct ways){opt_text(s, OPT_NEW_KEY_FILE, NULL), opt_text(s, OPT_NEW_PASSPHRASE_FILE, NULL), NULL,
-		    getenv("ZSTORE_NEW_PASSPHRASE")};
+		    secret_env("ZSTORE_NEW_PASSPHRASE")};
 	if (opt_given(s, OPT_KEY_FILE) || opt_given(s, OPT_PASSPHRASE_FILE) || opt_given(s, OPT_PASSPHRASE_COMMAND))
 		return (struct ways){opt_text(s, OPT_KEY_FILE, NULL), opt_text(s, OPT_PASSPHRASE_FILE, NULL),
 		    opt_text(s, OPT_PASSPHRASE_COMMAND, NULL), NULL};
-	return (struct ways){getenv("ZSTORE_KEY_FILE"), getenv("ZSTORE_PASSPHRASE_FILE"), getenv("ZSTORE_PASSPHRASE_COMMAND"),
-	    getenv("ZSTORE_PASSPHRASE")};
+	return (struct ways){secret_env("ZSTORE_KEY_FILE"), secret_env("ZSTORE_PASSPHRASE_FILE"), secret_env("ZSTORE_PASSPHRASE_COMMAND"),
+	    secret_env("ZSTORE_PASSPHRASE")};
 }
 
 int secret_get(struct session *s, enum secret_use use, int second, struct zs_buf *buf, struct zs_secret *out, struct zs_err *err)
