@@ -101,18 +101,39 @@ static int open_dirs(struct local *l, struct zs_err *err)
 	return open_dir(l, "tmp", &l->tmp, err);
 }
 
+/*
+ * Many tools copy no empty directories.  In a repository (it has a config) those that may be empty are made again, if
+ * that is possible; whoever needs one that is still missing will say so.  Packs, indexes, snapshots and keys are not
+ * among them: without their directory they are lost, not absent.
+ */
+static void restore_dirs(const struct local *l)
+{
+	static const enum zs_object may_be_empty[] = {ZS_OBJ_SESSION, ZS_OBJ_CONDEMNED, ZS_OBJ_REMOVAL};
+	size_t i;
+
+	if (faccessat(l->root, "config", F_OK, 0) < 0)
+		return;
+	for (i = 0; i < sizeof(may_be_empty) / sizeof(may_be_empty[0]); i++)
+		(void)mkdirat(l->root, local_dir_names[may_be_empty[i]], 0700);
+	(void)mkdirat(l->root, "tmp", 0700);
+}
+
 int zs_backend_local_open(const char *path, struct zs_backend **out, struct zs_err *err)
 {
 	struct local *l = local_new(path, err);
 
 	if (!l)
 		return -1;
-	if (open_root(l, err) < 0 || open_dirs(l, err) < 0) {
-		local_free(&l->be);
-		return -1;
-	}
+	if (open_root(l, err) < 0)
+		goto fail;
+	restore_dirs(l);
+	if (open_dirs(l, err) < 0)
+		goto fail;
 	*out = &l->be;
 	return 0;
+fail:
+	local_free(&l->be);
+	return -1;
 }
 
 static int check_empty(const struct local *l, struct zs_err *err)

@@ -225,6 +225,32 @@ static void a_missing_directory_is_no_absence(void **state)
 	zs_backend_free(be);
 }
 
+/* As after a copy by a tool that forgets empty directories. */
+static void empty_directories_come_back_where_a_config_is(void **state)
+{
+	static const char *const lost[] = {"r/tmp", "r/sessions", "r/condemned", "r/removed", "r/packs"};
+	struct zs_backend *be = create();
+	struct zs_name name = name_of(1, 1);
+	struct zs_err err = {0};
+	size_t n, i;
+
+	(void)state;
+	for (i = 0; i < 5; i++)
+		assert_int_equal(rmdir(scratch_path(lost[i])), 0);
+	zs_backend_free(be);
+	assert_int_equal(zs_backend_local_open(scratch_path("r"), &be, &err), 0);
+	assert_int_equal(list(be, ZS_OBJ_SESSION, &n, &err), -1);
+	zs_backend_free(be);
+	assert_int_equal(close(open(scratch_path("r/config"), O_WRONLY | O_CREAT, 0600)), 0);
+	assert_int_equal(zs_backend_local_open(scratch_path("r"), &be, &err), 0);
+	assert_int_equal(list(be, ZS_OBJ_SESSION, &n, &err), 0);
+	assert_int_equal(list(be, ZS_OBJ_CONDEMNED, &n, &err), 0);
+	assert_int_equal(list(be, ZS_OBJ_REMOVAL, &n, &err), 0);
+	assert_int_equal(zs_backend_put(be, ZS_OBJ_KEY, &name, zs_span_str("x"), &err), 0);
+	assert_int_equal(list(be, ZS_OBJ_PACK, &n, &err), -1);
+	zs_backend_free(be);
+}
+
 static void foreign_names_are_passed_over(void **state)
 {
 	static const char zeros[] = "00000000000000000000000000000000000000000000000000000000000000";
@@ -586,6 +612,7 @@ int main(void)
 	    cmocka_unit_test(create_wants_nothing_there),
 	    cmocka_unit_test(open_needs_a_directory),
 	    cmocka_unit_test(a_missing_directory_is_no_absence),
+	    cmocka_unit_test(empty_directories_come_back_where_a_config_is),
 	    cmocka_unit_test(foreign_names_are_passed_over),
 	    cmocka_unit_test(a_broken_shard_is_an_error),
 	    cmocka_unit_test(what_is_no_file_is_refused),
