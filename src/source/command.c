@@ -122,10 +122,11 @@ static int command_end(void *ctx, int fd, int at_end, struct zs_err *err)
 	}
 	(void)reap(c, -1, &status);
 	if (WIFSIGNALED(status))
-		return zs_fail(err, ZS_SOURCE, "the command \"%s\" was ended by signal %d (%s)", c->argv[0], WTERMSIG(status),
-		    strsignal(WTERMSIG(status)));
+		return zs_fail(err, ZS_SOURCE, "the command \"%s\" was ended by signal %d (%s)", c->argv[0],
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
 	if (WEXITSTATUS(status))
-		return zs_fail(err, ZS_SOURCE, "the command \"%s\" ended with status %d", c->argv[0], WEXITSTATUS(status));
+		return zs_fail(err, ZS_SOURCE, "the command \"%s\" ended with status %d", c->argv[0],
+		    WEXITSTATUS(status));
 	return 0;
 }
 

@@ -170,14 +170,16 @@ static void entry_set(struct files_source *s, const struct stat *st, struct zs_e
 
 static const struct zs_source_ops files_ops;
 
-static struct zs_source_handle *handle_new(struct files_source *s, struct dir *dir, const char *name, const struct stat *st, int has_meta)
+static struct zs_source_handle *handle_new(struct files_source *s, struct dir *dir, const char *name,
+    const struct stat *st, int has_meta)
 {
 	size_t n = strlen(name);
 	struct files_handle *h = malloc(sizeof *h + n + 1);
 
 	if (!h)
 		return NULL;
-	*h = (struct files_handle){.base = {&files_ops}, .settings = &s->settings, .dir = dirs_ref(dir), .has_meta = has_meta,
+	*h = (struct files_handle){.base = {&files_ops}, .settings = &s->settings, .dir = dirs_ref(dir),
+	    .has_meta = has_meta,
 	    .name_n = n, .seen = {.dev = st->st_dev, .ino = st->st_ino, .mode = st->st_mode, .uid = st->st_uid,
 	    .gid = st->st_gid, .is_linked = st->st_nlink > 1}};
 	memcpy(h->name, name, n + 1);
@@ -239,7 +241,8 @@ static void plan_enter(struct files_source *s, const struct stat *st)
 {
 	if (!S_ISDIR(st->st_mode))
 		return;
-	if ((s->flags & ZS_FILES_ONE_FILE_SYSTEM) && s->scan.depth && scan_top(&s->scan)->dev != st->st_dev && !is_wanted(s))
+	if ((s->flags & ZS_FILES_ONE_FILE_SYSTEM) && s->scan.depth && scan_top(&s->scan)->dev != st->st_dev &&
+	    !is_wanted(s))
 		return;
 	s->enter = 1;
 	s->enter_dev = st->st_dev;
@@ -382,7 +385,8 @@ static int next_above(struct files_source *s, struct root *root, struct zs_sourc
 		return 0;
 	s->above_n = (size_t)(slash - path.p);
 	s->real.n = 0;
-	if (path_set(s, 0, zs_span(path.p, s->above_n), err) < 0 || roots_real_above(root, s->above_n, &s->real, err) < 0)
+	if (path_set(s, 0, zs_span(path.p, s->above_n), err) < 0 ||
+	    roots_real_above(root, s->above_n, &s->real, err) < 0)
 		return -1;
 	dir = dirs_new(&s->dirs, NULL, (const char *)s->real.p, s->real.n - 1);
 	if (!dir)
@@ -424,7 +428,8 @@ static int root_item(struct files_source *s, struct root *root, struct zs_source
 	rc = AGAIN;
 	if (fstatat(fd, root->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
 		problem_sys(s, errno, "cannot read");
-	} else if (root->path.n && s->excludes && zs_excludes_match(s->excludes, zs_buf_span(&s->path), S_ISDIR(st.st_mode))) {
+	} else if (root->path.n && s->excludes && zs_excludes_match(s->excludes, zs_buf_span(&s->path),
+	    S_ISDIR(st.st_mode))) {
 		rc = AGAIN;
 	} else {
 		plan_enter(s, &st);
@@ -492,7 +497,8 @@ static const struct zs_source_ops files_ops = {
 	.handle_free = handle_free,
 };
 
-int zs_source_files_new(const struct zs_files_settings *f, const struct zs_source_settings *settings, struct zs_source **out, struct zs_err *err)
+int zs_source_files_new(const struct zs_files_settings *f, const struct zs_source_settings *settings,
+    struct zs_source **out, struct zs_err *err)
 {
 	struct files_source *s = calloc(1, sizeof *s);
 

@@ -43,7 +43,8 @@ static char *proc_path(int at, const char *name)
 
 static int is_wanted(const char *name)
 {
-	if (!strncmp(name, "user.", 5) || !strncmp(name, "system.posix_acl_", 17) || !strcmp(name, "security.capability"))
+	if (!strncmp(name, "user.", 5) || !strncmp(name, "system.posix_acl_", 17) ||
+	    !strcmp(name, "security.capability"))
 		return 1;
 	return !strncmp(name, "trusted.", 8) && geteuid() == 0;
 }
@@ -78,7 +79,8 @@ static size_t pick_names(char *list, size_t n, const char ***out, struct zs_err 
 	return count;
 }
 
-static int add_values(const char *path, const char **names, size_t count, uint8_t *value, struct zs_buf *out, struct zs_err *err)
+static int add_values(const char *path, const char **names, size_t count, uint8_t *value, struct zs_buf *out,
+    struct zs_err *err)
 {
 	for (size_t i = 0; i < count; i++) {
 		ssize_t n = lgetxattr(path, names[i], value, VALUE_MAX);
@@ -183,7 +185,8 @@ out:
 	return rc;
 }
 
-static int meta_fill(const struct files_handle *h, int at, struct staged_meta *meta, struct zs_buf *out, struct zs_err *err)
+static int meta_fill(const struct files_handle *h, int at, struct staged_meta *meta, struct zs_buf *out,
+    struct zs_err *err)
 {
 	struct zs_buf json = ZS_BUF_INIT;
 	int rc = meta_read(h, at, &json, err);

@@ -36,8 +36,8 @@ static int real_path(struct root *r, const char *typed, const char *cwd, struct 
 	struct zs_buf all = ZS_BUF_INIT, clean = ZS_BUF_INIT;
 	int rc = -1;
 
-	if ((typed[0] != '/' && zs_buf_add_span(&all, zs_span_str(cwd), err) < 0) || zs_buf_add_u8(&all, '/', err) < 0 ||
-	    zs_buf_add_span(&all, zs_span_str(typed), err) < 0)
+	if ((typed[0] != '/' && zs_buf_add_span(&all, zs_span_str(cwd), err) < 0) ||
+	    zs_buf_add_u8(&all, '/', err) < 0 || zs_buf_add_span(&all, zs_span_str(typed), err) < 0)
 		goto out;
 	if (zs_buf_add_u8(&clean, '/', err) < 0 || zs_path_clean(zs_buf_span(&all), &clean, err) < 0 ||
 	    zs_buf_add_u8(&clean, 0, err) < 0)
@@ -68,7 +68,8 @@ static int place(struct root *r, const char *typed, struct dirs *all, struct zs_
 }
 
 /* 1 there, 0 missing (*why), -1 */
-static int root_init(struct root *r, const char *typed, const char *cwd, struct dirs *all, struct zs_err *why, struct zs_err *err)
+static int root_init(struct root *r, const char *typed, const char *cwd, struct dirs *all, struct zs_err *why,
+    struct zs_err *err)
 {
 	int fd, closes, rc, sys;
 	char text[DIRS_TEXT];
@@ -79,7 +80,8 @@ static int root_init(struct root *r, const char *typed, const char *cwd, struct 
 	    place(r, typed, all, err) < 0)
 		return -1;
 	if (r->path.n && !zs_path_valid(zs_buf_span(&r->path)))
-		return zs_fail(err, ZS_USAGE, "%s: no path that can be backed up", dirs_text_path(zs_span_str(typed), text));
+		return zs_fail(err, ZS_USAGE, "%s: no path that can be backed up",
+		    dirs_text_path(zs_span_str(typed), text));
 	rc = dirs_open(r->dir, &fd, &closes);
 	if (rc == 0) {
 		rc = fstatat(fd, r->name, &r->st, AT_SYMLINK_NOFOLLOW);
@@ -134,7 +136,8 @@ static int drop_inner(struct roots *r, struct zs_err *err)
 		}
 		if ((same && (now->st.st_ino != last->st.st_ino || now->st.st_dev != last->st.st_dev)) ||
 		    (!same && (!is_within(now, last) || !S_ISDIR(last->st.st_mode)))) {
-			return zs_fail(err, ZS_USAGE, "%s and %s cannot be in one backup: they would get the same place",
+			return zs_fail(err, ZS_USAGE,
+			    "%s and %s cannot be in one backup: they would get the same place",
 			    dirs_text_path(zs_span_str(last->real), a), dirs_text_path(zs_span_str(now->real), b));
 		}
 		r->inner[r->inner_n++] = *now;
@@ -170,7 +173,8 @@ static int read_typed(struct roots *r, const struct zs_strings *typed, const cha
 	return 0;
 }
 
-int roots_init(struct roots *r, const struct zs_strings *typed, struct dirs *all, const struct zs_source_settings *settings, struct zs_err *err)
+int roots_init(struct roots *r, const struct zs_strings *typed, struct dirs *all,
+    const struct zs_source_settings *settings, struct zs_err *err)
 {
 	char *cwd = NULL;
 	size_t given;

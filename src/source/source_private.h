@@ -79,8 +79,8 @@ int scan_init(struct scan *s, const char *tmp_dir, struct zs_err *err);
 void scan_fini(struct scan *s);
 struct scan_frame *scan_top(struct scan *s);
 /*
- * Enter a directory: read and sort its names.  dir is taken (also on failure), fd too.  1; 0: it could not be read to its end (*err
- * says why; what was read is there); -1: ZS_NOMEM, ZS_SYSTEM, ZS_LIMIT, nothing was entered.
+ * Enter a directory: read and sort its names.  dir is taken (also on failure), fd too.  1; 0: it could not be read
+ * to its end (*err says why; what was read is there); -1: ZS_NOMEM, ZS_SYSTEM, ZS_LIMIT, nothing was entered.
  */
 int scan_push(struct scan *s, struct dir *dir, int fd, const struct stat *st, size_t path_n, struct zs_err *err);
 /* The next name, borrowed until the next call: 1, 0, -1. */
@@ -107,8 +107,10 @@ struct roots {
 	struct root *inner; /* dropped, as they lie in others: they matter where file systems are not crossed */
 	size_t inner_n;
 };
-/* Sorted, none inside another.  Those that are missing are named by settings->problem.  -1: ZS_SOURCE (all missing), ZS_USAGE. */
-int roots_init(struct roots *r, const struct zs_strings *typed, struct dirs *all, const struct zs_source_settings *settings, struct zs_err *err);
+/* Sorted, none inside another.  Those that are missing are named by settings->problem.  -1: ZS_SOURCE (all missing),
+ * ZS_USAGE. */
+int roots_init(struct roots *r, const struct zs_strings *typed, struct dirs *all,
+    const struct zs_source_settings *settings, struct zs_err *err);
 void roots_fini(struct roots *r);
 /* The absolute path of the first path_n bytes of the root's path, appended with a NUL. */
 int roots_real_above(const struct root *root, size_t path_n, struct zs_buf *out, struct zs_err *err);
@@ -170,6 +172,7 @@ struct stream_ops {
 	int (*end)(void *ctx, int fd, int at_end, struct zs_err *err); /* closes fd if it is its own */
 	void (*free)(void *ctx);
 };
-int stream_new(const struct stream_ops *ops, void *ctx, struct zs_span path, enum zs_kind content, struct zs_source **out, struct zs_err *err);
+int stream_new(const struct stream_ops *ops, void *ctx, struct zs_span path, enum zs_kind content,
+    struct zs_source **out, struct zs_err *err);
 
 #endif

@@ -84,7 +84,8 @@ static int stream_open(struct zs_source_handle *h, struct zs_source_reader **out
 	return 0;
 }
 
-static int stream_read(struct zs_source_reader *r, void *p, size_t n, size_t *out_n, uint64_t *out_hole, struct zs_err *err)
+static int stream_read(struct zs_source_reader *r, void *p, size_t n, size_t *out_n, uint64_t *out_hole,
+    struct zs_err *err)
 {
 	struct stream *s = of_reader(r);
 	ssize_t got;
@@ -129,7 +130,8 @@ static const struct zs_source_ops stream_table = {
 	.handle_free = stream_handle_free,
 };
 
-int stream_new(const struct stream_ops *ops, void *ctx, struct zs_span path, enum zs_kind content, struct zs_source **out, struct zs_err *err)
+int stream_new(const struct stream_ops *ops, void *ctx, struct zs_span path, enum zs_kind content,
+    struct zs_source **out, struct zs_err *err)
 {
 	struct stream *s = NULL;
 	const char *text;
@@ -143,8 +145,8 @@ int stream_new(const struct stream_ops *ops, void *ctx, struct zs_span path, enu
 		(void)zs_fail_nomem(err);
 		goto fail;
 	}
-	*s = (struct stream){.base = {&stream_table}, .handle = {&stream_table}, .reader = {&stream_table}, .ops = ops, .ctx = ctx,
-	    .content = content, .fd = -1, .now_ns = zs_now_ns()};
+	*s = (struct stream){.base = {&stream_table}, .handle = {&stream_table}, .reader = {&stream_table}, .ops = ops,
+	    .ctx = ctx, .content = content, .fd = -1, .now_ns = zs_now_ns()};
 	text = dirs_text_path(path, s->text);
 	memmove(s->text, text, strlen(text) + 1);
 	if (zs_buf_add_span(&s->path, path, err) < 0)

@@ -1,13 +1,14 @@
 /*
- * Restoring into a directory: decides between the short way (few entries) and the one by packs, runs its passes, and keeps
- * what they share: counting, telling of failures, progress.
+ * Restoring into a directory: decides between the short way (few entries) and the one by packs, runs its passes, and
+ * keeps what they share: counting, telling of failures, progress.
  */
 #include <string.h>
 #include <unistd.h>
 
 #include "restore_private.h"
 
-#define READER_CACHE (16u << 20)
+#define READER_CACHE (8u << 20)
+#define THREADS_MAX 12 /* each needs some 5 MiB: all of a restore stays below 128 MiB */
 #define DIRECT_ENTRIES 512
 #define DIRECT_FILES 64
 #define DIRECT_BYTES (64u << 20)
@@ -58,7 +59,8 @@ void restore_problem(struct restore *r, struct zs_span path, const struct zs_err
 		o->problem(o->ctx, path, why);
 }
 
-int restore_fail(struct restore *r, const struct list_entry *e, enum list_state state, const struct zs_err *why, struct zs_err *err)
+int restore_fail(struct restore *r, const struct list_entry *e, enum list_state state, const struct zs_err *why,
+    struct zs_err *err)
 {
 	enum list_state was;
 	int rc;
@@ -125,7 +127,10 @@ static int dry_bad(void *ctx, struct zs_span path, struct zs_err *err)
 static int sorters_new(struct restore *r, struct zs_err *err)
 {
 	struct { struct zs_sorter **out; size_t memory; } all[] = {
-		{&r->plan, PLAN_MEMORY}, {&r->linked, OTHER_MEMORY}, {&r->pairs, OTHER_MEMORY}, {&r->dirs, OTHER_MEMORY},
+		{&r->plan, PLAN_MEMORY},
+		{&r->linked, OTHER_MEMORY},
+		{&r->pairs, OTHER_MEMORY},
+		{&r->dirs, OTHER_MEMORY},
 		{&r->pieces, OTHER_MEMORY},
 	};
 
@@ -163,7 +168,7 @@ static unsigned cores(void)
 {
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
-	return n < 1 ? 1 : n > 64 ? 64 : (unsigned)n;
+	return n < 1 ? 1 : n > THREADS_MAX ? THREADS_MAX : (unsigned)n;
 }
 
 static int run(struct restore *r, struct zs_err *err)
@@ -179,15 +184,15 @@ static int run(struct restore *r, struct zs_err *err)
 	return by_packs(r, err);
 }
 
-int zs_restore_files(struct zs_store *st, struct zs_files *to, const struct zs_restore_settings *s, struct zs_restore_report *out,
-    int *out_damaged, struct zs_err *err)
+int zs_restore_files(struct zs_store *st, struct zs_files *to, const struct zs_restore_settings *s,
+    struct zs_restore_report *out, int *out_damaged, struct zs_err *err)
 {
-	struct restore r = {.store = st, .to = to, .s = s, .tmp_dir = zs_store_tmp_dir(st), .list = {.fd = -1, .states_fd = -1},
-	    .threads = s->threads ? s->threads : cores()};
+	struct restore r = {.store = st, .to = to, .s = s, .tmp_dir = zs_store_tmp_dir(st),
+	    .list = {.fd = -1, .states_fd = -1}, .threads = s->threads ? s->threads : cores()};
 	int rc = -1;
 
-	if (r.threads > 64)
-		r.threads = 64;
+	if (r.threads > THREADS_MAX)
+		r.threads = THREADS_MAX;
 	if (pthread_mutex_init(&r.lock, NULL) != 0)
 		return zs_fail(err, ZS_SYSTEM, "no mutex");
 	if (zs_store_reader_new(st, READER_CACHE, &r.reader, err) < 0)

@@ -46,7 +46,8 @@ static int sink(void *ctx, void *result, struct zs_err *err)
 
 int batches_init(struct batches *b, const struct batch_ops *ops, struct zs_err *err)
 {
-	const struct zs_pipeline_ops table = {.ctx = b, .work = work, .sink = sink, .job_free = job_free, .result_free = job_free};
+	const struct zs_pipeline_ops table = {.ctx = b, .work = work, .sink = sink, .job_free = job_free,
+	    .result_free = job_free};
 
 	*b = (struct batches){.ops = *ops};
 	return zs_pipeline_new(&table, ops->threads, ops->threads * 4, 1 << 20, &b->pipeline, err);
@@ -67,7 +68,8 @@ static int push(struct batches *b, struct zs_err *err)
 	return zs_pipeline_push(b->pipeline, job, err);
 }
 
-int batches_add(struct batches *b, struct list_place place, struct zs_span path, struct zs_span encoded, struct zs_err *err)
+int batches_add(struct batches *b, struct list_place place, struct zs_span path, struct zs_span encoded,
+    struct zs_err *err)
 {
 	if (!b->job) {
 		b->job = calloc(1, sizeof *b->job);

@@ -1,6 +1,6 @@
 /*
- * The short way for a few entries, without plan, temporary files and threads: each file is put together from start to end
- * and written.
+ * The short way for a few entries, without plan, temporary files and threads: each file is put together from start
+ * to end and written.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -131,8 +131,8 @@ static const struct known *find_first(const struct direct *d, const struct zs_en
 	for (size_t i = 0; e->link_ino && i < d->n; i++) {
 		const struct zs_entry *k = &d->v[i].entry;
 
-		if (k->kind == ZS_ENTRY_FILE && k->link_ino == e->link_ino && k->link_dev == e->link_dev && k->sum == e->sum &&
-		    k->size == e->size)
+		if (k->kind == ZS_ENTRY_FILE && k->link_ino == e->link_ino && k->link_dev == e->link_dev &&
+		    k->sum == e->sum && k->size == e->size)
 			return &d->v[i];
 	}
 	return NULL;
@@ -208,7 +208,8 @@ static int finish_dirs(struct direct *d, struct zs_err *err)
 		const struct known *k = &d->v[i];
 		struct zs_err why = {0};
 
-		if (k->entry.kind != ZS_ENTRY_DIR || zs_files_dir_finish(d->r->to, zs_span(k->path, k->path_n), &k->entry, &why) == 0)
+		if (k->entry.kind != ZS_ENTRY_DIR || zs_files_dir_finish(d->r->to, zs_span(k->path, k->path_n),
+		    &k->entry, &why) == 0)
 			continue;
 		if (restore_is_fatal(&why)) {
 			*err = why;

@@ -179,7 +179,8 @@ void end_remove(struct restore *r)
 	while (list_read(&r->list, at, &buf, &e, &ignored) > 0) {
 		enum list_state state;
 
-		if (list_state(&r->list, e.place.number, &state, &ignored) == 0 && (state == LIST_MADE || state == LIST_BROKEN))
+		if (list_state(&r->list, e.place.number, &state, &ignored) == 0 &&
+		    (state == LIST_MADE || state == LIST_BROKEN))
 			zs_files_remove(r->to, e.path);
 		at = list_after(&e, &buf);
 	}

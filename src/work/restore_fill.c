@@ -1,7 +1,7 @@
 /*
- * Second pass of a restore: blocks in the order of packs.  Each is read and decoded once, each chunk in it proven once, and
- * all its uses are written, grouped by file.  Pieces of base64 groups that straddle chunks are gathered aside and
- * written last.
+ * Second pass of a restore: blocks in the order of packs.  Each is read and decoded once, each chunk in it proven
+ * once, and all its uses are written, grouped by file.  Pieces of base64 groups that straddle chunks are gathered
+ * aside and written last.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +11,7 @@
 
 #define JOB_USES 8192
 #define JOB_BYTES (1u << 20)
-#define WORKER_CACHE (4u << 20) /* for chunks that are not where the plan says */
+#define WORKER_CACHE (1u << 20) /* for chunks that are not where the plan says */
 
 struct job { /* uses of chunks of one block */
 	struct zs_buf uses; /* length u32, then the record */
@@ -164,7 +164,8 @@ static int clear_bits(struct zs_buf *b, size_t bits, struct zs_err *err)
 /* Decode the block of this use, once a job.  A failure shows when its chunks are asked for one by one. */
 static int block_read(struct filler *w, const struct use *u, struct zs_err *err)
 {
-	const struct zs_location at = {.pack = u->pack, .block = u->block, .block_offset = u->block_offset, .block_stored = u->block_stored};
+	const struct zs_location at = {.pack = u->pack, .block = u->block, .block_offset = u->block_offset,
+	    .block_stored = u->block_stored};
 	struct zs_err why = {0};
 
 	if (w->is_tried)
@@ -230,7 +231,8 @@ static int put(struct filler *w, struct zs_span s, uint64_t at, struct zs_err *w
 	return zs_pwrite_all(w->fd, s.p, s.n, at, ZS_TARGET, "cannot write", why);
 }
 
-static int put_ranges(struct filler *w, const struct use *u, struct zs_span chunk, struct zs_span rest, struct zs_err *why)
+static int put_ranges(struct filler *w, const struct use *u, struct zs_span chunk, struct zs_span rest,
+    struct zs_err *why)
 {
 	for (uint32_t i = 0; i < u->ranges; i++) {
 		struct use_range g;
@@ -253,7 +255,8 @@ static int put_base64(struct filler *w, struct zs_span chunk, const struct zs_pl
 	if (p->chunk_from > chunk.n || p->bytes > chunk.n - p->chunk_from)
 		return zs_fail(why, ZS_CORRUPT, "the recipe leads beyond the end of a chunk");
 	zs_buf_clear(&w->text);
-	if (zs_mail_place_encode(p, zs_span(chunk.p + p->chunk_from, p->bytes), &w->text, &at, fragments, &count, why) < 0)
+	if (zs_mail_place_encode(p, zs_span(chunk.p + p->chunk_from, p->bytes), &w->text, &at, fragments, &count,
+	    why) < 0)
 		return -1;
 	if (w->text.n && put(w, zs_buf_span(&w->text), at, why) < 0)
 		return -1;
@@ -414,8 +417,8 @@ static int joint_write(struct filler *w, const struct joint *g, struct zs_err *e
 	if (rc <= 0)
 		return rc;
 	zs_buf_clear(&w->text);
-	if (zs_mail_group_encode(&g->first.fragment.extent, g->first.fragment.group, g->bytes, n, &w->text, &at, &why) < 0 ||
-	    put(w, zs_buf_span(&w->text), at, &why) < 0)
+	if (zs_mail_group_encode(&g->first.fragment.extent, g->first.fragment.group, g->bytes, n, &w->text, &at,
+	    &why) < 0 || put(w, zs_buf_span(&w->text), at, &why) < 0)
 		return file_fail(w, &why, err);
 	return 0;
 }
@@ -468,8 +471,8 @@ static int pieces_run(struct restore *r, struct zs_err *err)
 
 int fill_run(struct restore *r, struct zs_err *err)
 {
-	const struct zs_pipeline_ops ops = {.ctx = r, .worker_new = filler_new, .worker_free = filler_free, .work = work, .sink = sink,
-	    .job_free = job_free, .result_free = result_free};
+	const struct zs_pipeline_ops ops = {.ctx = r, .worker_new = filler_new, .worker_free = filler_free,
+	    .work = work, .sink = sink, .job_free = job_free, .result_free = result_free};
 	struct zs_pipeline *p = NULL;
 	struct zs_err second = {0};
 	int rc;

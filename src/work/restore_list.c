@@ -1,6 +1,6 @@
 /*
- * The entries being restored, in an anonymous file: path and entry one after the other, and beside it a byte of state for
- * each.  So a restore of any number of files needs the memory of a few.
+ * The entries being restored, in an anonymous file: path and entry one after the other, and beside it a byte of
+ * state for each.  So a restore of any number of files needs the memory of a few.
  */
 #include <string.h>
 #include <unistd.h>
@@ -34,7 +34,8 @@ void list_fini(struct list *l)
 	*l = (struct list){.fd = -1, .states_fd = -1};
 }
 
-int list_pack(struct zs_buf *out, struct list_place place, struct zs_span path, struct zs_span encoded, struct zs_err *err)
+int list_pack(struct zs_buf *out, struct list_place place, struct zs_span path, struct zs_span encoded,
+    struct zs_err *err)
 {
 	uint8_t head[HEAD];
 
@@ -87,7 +88,8 @@ int list_add(struct list *l, struct zs_span path, struct zs_span encoded, struct
 	return l->tail.n >= TAIL_BYTES ? list_flush(l, err) : 0;
 }
 
-int list_read(const struct list *l, struct list_place place, struct zs_buf *buf, struct list_entry *out, struct zs_err *err)
+int list_read(const struct list *l, struct list_place place, struct zs_buf *buf, struct list_entry *out,
+    struct zs_err *err)
 {
 	size_t want = READ_BYTES, got, need;
 	struct zs_span s;
@@ -96,7 +98,8 @@ int list_read(const struct list *l, struct list_place place, struct zs_buf *buf,
 		return 0;
 	for (;;) {
 		zs_buf_clear(buf);
-		if (zs_buf_reserve(buf, want, err) < 0 || zs_pread_full(l->fd, buf->p, want, place.at, &got, ZS_SYSTEM, what, err) < 0)
+		if (zs_buf_reserve(buf, want, err) < 0 || zs_pread_full(l->fd, buf->p, want, place.at, &got, ZS_SYSTEM,
+		    what, err) < 0)
 			return -1;
 		buf->n = got;
 		need = record_bytes(zs_buf_span(buf));

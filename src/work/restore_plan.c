@@ -1,6 +1,6 @@
 /*
- * First pass of a restore: makes directories, small files and special ones at once, makes the other files empty, and notes
- * for each chunk which file it goes to and where, to be sorted by pack and block.
+ * First pass of a restore: makes directories, small files and special ones at once, makes the other files empty, and
+ * notes for each chunk which file it goes to and where, to be sorted by pack and block.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -290,7 +290,8 @@ struct group { /* names of one file, as far as they agree */
 	uint64_t size, sum;
 };
 
-static int plan_name(struct plan *p, struct group *g, const struct list_entry *e, struct zs_span key, struct zs_err *err)
+static int plan_name(struct plan *p, struct group *g, const struct list_entry *e, struct zs_span key,
+    struct zs_err *err)
 {
 	const struct pair_value pair = {g->leader, e->place};
 	uint8_t pair_key[8];

@@ -1,6 +1,6 @@
 /*
- * Restoring to a stream (tar, standard output): entries in path order, each put together from start to end.  Blocks that
- * were decoded are kept for the entries that follow, which mostly lie beside each other in the packs too.
+ * Restoring to a stream (tar, standard output): entries in path order, each put together from start to end.  Blocks
+ * that were decoded are kept for the entries that follow, which mostly lie beside each other in the packs too.
  */
 #include "restore_private.h"
 
@@ -67,7 +67,8 @@ static int stream_item(void *ctx, const struct walk_item *item, struct zs_err *e
 
 	show(st, item);
 	if (write_item(st, item, err) < 0)
-		return zs_context(err, "%.*s", (int)(item->from.n < 200 ? item->from.n : 200), (const char *)item->from.p);
+		return zs_context(err, "%.*s", (int)(item->from.n < 200 ? item->from.n : 200),
+		    (const char *)item->from.p);
 	if (e->kind == ZS_ENTRY_FILE) {
 		st->report->files++;
 		st->report->bytes += e->size;
@@ -85,8 +86,8 @@ static int stream_bad(void *ctx, struct zs_span path, struct zs_err *err)
 	return zs_context(err, "%.*s", (int)(path.n < 200 ? path.n : 200), (const char *)path.p);
 }
 
-int zs_restore_stream(struct zs_store *store, struct zs_target *to, const struct zs_restore_settings *s, struct zs_restore_report *out,
-    struct zs_err *err)
+int zs_restore_stream(struct zs_store *store, struct zs_target *to, const struct zs_restore_settings *s,
+    struct zs_restore_report *out, struct zs_err *err)
 {
 	struct zs_restore_report report = {0};
 	struct stream st = {.to = to, .s = s, .report = &report};

@@ -29,7 +29,8 @@ static int decode(const struct walk_ops *ops, struct walk_item *item, struct zs_
 	return ops->bad(ops->ctx, item->path, err) < 0 ? -1 : 0;
 }
 
-static int give(const struct walk *w, struct zs_span from, struct zs_span encoded, const struct walk_ops *ops, struct zs_err *err)
+static int give(const struct walk *w, struct zs_span from, struct zs_span encoded, const struct walk_ops *ops,
+    struct zs_err *err)
 {
 	struct walk_item item = {.path = stripped(from, w->s->strip), .from = from, .encoded = encoded};
 	int rc;
@@ -96,7 +97,8 @@ static int stop_asked(const struct walk *w, struct zs_err *err)
 	return o && o->stop && o->stop(o->ctx) ? zs_fail(err, ZS_STOPPED, "stopped") : 0;
 }
 
-static int give_root(const struct walk *w, struct zs_tree_cursor *c, struct zs_span root, const struct walk_ops *ops, struct zs_err *err)
+static int give_root(const struct walk *w, struct zs_tree_cursor *c, struct zs_span root, const struct walk_ops *ops,
+    struct zs_err *err)
 {
 	struct zs_span path, encoded;
 	unsigned n = 0;
@@ -250,7 +252,8 @@ static int check_names(struct walk *w, const char *tmp_dir, struct zs_err *err)
 		int is_dir = kind.p[0] == ZS_ENTRY_DIR;
 
 		if (last.n && zs_span_eq(path, zs_buf_span(&last)) && !(is_dir && last_is_dir)) {
-			(void)zs_fail(err, ZS_USAGE, "without their first %u components, several entries would become %.*s",
+			(void)zs_fail(err, ZS_USAGE,
+			    "without their first %u components, several entries would become %.*s",
 			    w->s->strip, TEXT(path));
 			goto out;
 		}
@@ -266,7 +269,8 @@ out:
 	return rc;
 }
 
-int walk_init(struct walk *w, const struct zs_restore_settings *s, struct zs_store_reader *r, const char *tmp_dir, struct zs_err *err)
+int walk_init(struct walk *w, const struct zs_restore_settings *s, struct zs_store_reader *r, const char *tmp_dir,
+    struct zs_err *err)
 {
 	*w = (struct walk){.s = s, .io = zs_reader_tree_io(r)};
 	if (roots_set(w, err) < 0 || roots_check(w, err) < 0)

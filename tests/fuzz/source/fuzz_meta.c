@@ -24,7 +24,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	e.item_tags = zs_span(texts.p + m.tags_at, m.tags_n);
 	if (zs_format_entry_encode(&e, &wire, &err) < 0 || zs_format_entry_decode(zs_buf_span(&wire), &back, &err) < 0)
 		abort();
-	if (back.item_id != e.item_id || back.item_date_ns != e.item_date_ns || !zs_span_eq(back.item_folder, e.item_folder) ||
+	if (back.item_id != e.item_id || back.item_date_ns != e.item_date_ns ||
+	    !zs_span_eq(back.item_folder, e.item_folder) ||
 	    !zs_span_eq(back.item_flags, e.item_flags) || !zs_span_eq(back.item_tags, e.item_tags))
 		abort();
 out:

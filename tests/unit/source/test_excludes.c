@@ -22,33 +22,45 @@ static int excluded(const char *patterns, const char *path, int is_dir)
 static const struct { const char *patterns, *path; int is_dir, want; } table[] = {
 	/* the last component */
 	{"foo", "foo", 0, 1}, {"foo", "a/b/foo", 0, 1}, {"foo", "a/foobar", 0, 0}, {"foo", "foo", 1, 1},
-	{"*.log", "var/log/x.log", 0, 1}, {"*.log", ".log", 0, 1}, {"*.log", "x.log.1", 0, 0}, {"?", "a/b", 0, 1}, {"?", "a/bc", 0, 0},
-	{"a*b*c", "aXbYc", 0, 1}, {"a*b*c", "aXbYcZ", 0, 0}, {"a**c", "abbc", 0, 1}, {"*", "x/y", 0, 1}, {"**", "x/y", 0, 1},
+	{"*.log", "var/log/x.log", 0, 1}, {"*.log", ".log", 0, 1}, {"*.log", "x.log.1", 0, 0}, {"?", "a/b", 0, 1},
+	    {"?", "a/bc", 0, 0},
+	{"a*b*c", "aXbYc", 0, 1}, {"a*b*c", "aXbYcZ", 0, 0}, {"a**c", "abbc", 0, 1}, {"*", "x/y", 0, 1},
+	    {"**", "x/y", 0, 1},
 	{"a*a*ab", "aaab", 0, 1}, {"*a", "ba", 0, 1}, {"*a?", "bab", 0, 1}, {"*", "\xff\n", 0, 1}, {"a", "", 1, 0},
 	/* sets */
-	{"[abc]", "b", 0, 1}, {"[abc]", "d", 0, 0}, {"[!abc]", "d", 0, 1}, {"[^abc]", "a", 0, 0}, {"[a-c]x", "bx", 0, 1},
-	{"[]]", "]", 0, 1}, {"[]-]", "-", 0, 1}, {"[!]]", "]", 0, 0}, {"[a-]", "-", 0, 1}, {"[\\]]", "]", 0, 1}, {"[\\a-c]", "b", 0, 1},
-	{"[[:digit:]]", "7", 0, 1}, {"[[:digit:]]", "x", 0, 0}, {"[[:alpha:][:digit:]]", "7", 0, 1}, {"[[:nonsense:]]", "n", 0, 0},
+	{"[abc]", "b", 0, 1}, {"[abc]", "d", 0, 0}, {"[!abc]", "d", 0, 1}, {"[^abc]", "a", 0, 0},
+	    {"[a-c]x", "bx", 0, 1},
+	{"[]]", "]", 0, 1}, {"[]-]", "-", 0, 1}, {"[!]]", "]", 0, 0}, {"[a-]", "-", 0, 1}, {"[\\]]", "]", 0, 1},
+	    {"[\\a-c]", "b", 0, 1},
+	{"[[:digit:]]", "7", 0, 1}, {"[[:digit:]]", "x", 0, 0}, {"[[:alpha:][:digit:]]", "7", 0, 1},
+	    {"[[:nonsense:]]", "n", 0, 0},
 	{"[z-a]", "m", 0, 0}, {"*[0-9]", "log.7", 0, 1}, {"x[*]y", "x*y", 0, 1}, {"x[*]y", "xay", 0, 0},
 	/* not well-formed: never match, so nothing is lost */
 	{"[abc", "[abc", 0, 0}, {"[", "[", 0, 0}, {"a\\", "a\\", 0, 0}, {"[[:alpha:]", "a", 0, 0},
 	/* anchored */
-	{"/foo", "foo", 0, 1}, {"/foo", "a/foo", 0, 0}, {"a/b", "a/b", 0, 1}, {"a/b", "x/a/b", 0, 0}, {"/a/*", "a/b", 0, 1},
+	{"/foo", "foo", 0, 1}, {"/foo", "a/foo", 0, 0}, {"a/b", "a/b", 0, 1}, {"a/b", "x/a/b", 0, 0},
+	    {"/a/*", "a/b", 0, 1},
 	{"/a/*", "a/b/c", 0, 0}, {"/a/*/c", "a/b/c", 0, 1}, {"a/?", "a/b", 0, 1}, {"a//b", "a/b", 0, 1},
 	/* directories only */
-	{"foo/", "foo", 1, 1}, {"foo/", "foo", 0, 0}, {"foo/", "a/foo", 1, 1}, {"/foo/", "a/foo", 1, 0}, {"a/b/", "a/b", 1, 1},
+	{"foo/", "foo", 1, 1}, {"foo/", "foo", 0, 0}, {"foo/", "a/foo", 1, 1}, {"/foo/", "a/foo", 1, 0},
+	    {"a/b/", "a/b", 1, 1},
 	{"a/b/", "a/b", 0, 0},
 	/* any number of components */
-	{"**/foo", "foo", 0, 1}, {"**/foo", "a/b/foo", 0, 1}, {"foo/**", "foo", 1, 0}, {"foo/**", "foo/a", 0, 1}, {"foo/**", "foo/a/b", 0, 1},
+	{"**/foo", "foo", 0, 1}, {"**/foo", "a/b/foo", 0, 1}, {"foo/**", "foo", 1, 0}, {"foo/**", "foo/a", 0, 1},
+	    {"foo/**", "foo/a/b", 0, 1},
 	{"a/**/b", "a/b", 0, 1}, {"a/**/b", "a/x/y/b", 0, 1}, {"a/**/b", "a/x/y", 0, 0}, {"a/**/**/b", "a/b", 0, 1},
-	{"**/a/**/b", "x/a/y/a/z/b", 0, 1}, {"**/a/*/b", "a/a/x/b", 0, 1}, {"a/**b", "a/xb", 0, 1}, {"a/**b", "a/x/b", 0, 0},
+	{"**/a/**/b", "x/a/y/a/z/b", 0, 1}, {"**/a/*/b", "a/a/x/b", 0, 1}, {"a/**b", "a/xb", 0, 1},
+	    {"a/**b", "a/x/b", 0, 0},
 	{"/**", "x", 0, 1}, {"/**/x", "x", 0, 1},
 	/* the last pattern that matches decides */
-	{"*.log\n!keep.log", "keep.log", 0, 0}, {"*.log\n!keep.log", "x.log", 0, 1}, {"!keep.log\n*.log", "keep.log", 0, 1},
+	{"*.log\n!keep.log", "keep.log", 0, 0}, {"*.log\n!keep.log", "x.log", 0, 1},
+	    {"!keep.log\n*.log", "keep.log", 0, 1},
 	{"a\n!a\na", "a", 0, 1}, {"\\!a", "!a", 0, 1},
 	/* comments, blanks, escapes */
-	{"#foo", "#foo", 0, 0}, {"\\#foo", "#foo", 0, 1}, {"foo  ", "foo", 0, 1}, {"foo\\ ", "foo ", 0, 1}, {"", "x", 0, 0}, {"  ", " ", 0, 0},
-	{"\\*", "*", 0, 1}, {"\\*", "x", 0, 0}, {"f\\o\\o", "foo", 0, 1}, {"!", "x", 0, 0}, {"/", "x", 1, 0}, {"foo\r", "foo", 0, 1},
+	{"#foo", "#foo", 0, 0}, {"\\#foo", "#foo", 0, 1}, {"foo  ", "foo", 0, 1}, {"foo\\ ", "foo ", 0, 1},
+	    {"", "x", 0, 0}, {"  ", " ", 0, 0},
+	{"\\*", "*", 0, 1}, {"\\*", "x", 0, 0}, {"f\\o\\o", "foo", 0, 1}, {"!", "x", 0, 0}, {"/", "x", 1, 0},
+	    {"foo\r", "foo", 0, 1},
 };
 
 static void test_table(void **state)

@@ -47,7 +47,8 @@ static void check_sparse(const char *path, uint64_t size, uint64_t data_at)
 	assert_int_equal(changed, 0);
 	assert_true(holes >= size - 65536 && holes <= size);
 	for (size_t i = 0; i < got.n; i++)
-		assert_int_equal(got.p[i], i >= data_at && i < data_at + 4 && data_at + 4 <= size ? "data"[i - data_at] : 0);
+		assert_int_equal(got.p[i], i >= data_at && i < data_at + 4 &&
+		    data_at + 4 <= size ? "data"[i - data_at] : 0);
 	assert_int_equal(close(fd), 0);
 	walk_close(&w);
 	zs_buf_fini(&got);

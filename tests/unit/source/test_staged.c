@@ -21,7 +21,8 @@ static void test_complete(void **state)
 	int64_t when;
 
 	(void)state;
-	fill_with("{\"id\": 1370, \"folder\": \"Inbox/B\\u00fcro\", \"flags\": [\"flagged\", \"seen\"], \"tags\": [\"a b\"],"
+	fill_with("{\"id\": 1370, \"folder\": \"Inbox/B\\u00fcro\", \"flags\": [\"flagged\", \"seen\"],"
+		  " \"tags\": [\"a b\"],"
 		  " \"date\": \"2024-07-09T07:10:32Z\", \"size\": 7382}", &w, &storage);
 #ifdef HAVE_JANSSON
 	assert_int_equal(zs_time_parse("2024-07-09T07:10:32Z", &when, &w.err), 0);
@@ -58,7 +59,8 @@ static void check_ignored(const char *meta)
 
 static void test_malformed(void **state)
 {
-	static const char *const bad[] = {NULL, "", "{", "[]", "1", "{}", "{\"id\": -1}", "{\"id\": \"1\"}", "{\"id\": 1.5}",
+	static const char *const bad[] = {NULL, "", "{", "[]", "1", "{}", "{\"id\": -1}", "{\"id\": \"1\"}",
+	    "{\"id\": 1.5}",
 	    "{\"id\": 99999999999999999999999}", "{\"id\": 1, \"folder\": 2}", "{\"id\": 1, \"flags\": \"seen\"}",
 	    "{\"id\": 1, \"flags\": [\"seen\", 1]}", "{\"id\": 1, \"date\": \"yesterday\"}", "{\"id\": 1, \"date\": 5}",
 	    "{\"id\": 1, \"id\": 2}", "{\"id\": 1, \"folder\": \"a\\u0000b\"}", "{\"id\": 1} x", "\xff\xfe"};

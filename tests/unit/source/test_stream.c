@@ -87,7 +87,8 @@ static int run(const char *script, struct zs_buf *got, struct zs_err *err)
 	uint64_t holes;
 	int rc, changed;
 
-	assert_int_equal(zs_source_command_new(argv, zs_span_str("db/all/dump.sql"), ZS_KIND_SQL, &settings, &s, err), 0);
+	assert_int_equal(zs_source_command_new(argv, zs_span_str("db/all/dump.sql"), ZS_KIND_SQL, &settings, &s, err),
+	    0);
 	to_stream(s, &item);
 	rc = read_all(item.handle, got, &holes, &changed, err);
 	zs_source_handle_free(item.handle);
@@ -139,7 +140,8 @@ static void test_command_absent(void **state)
 	(void)state;
 	assert_int_equal(zs_source_command_new(none, zs_span_str("x"), ZS_KIND_SQL, &settings, &s, &err), -1);
 	assert_int_equal(err.cause, ZS_USAGE);
-	assert_int_equal(zs_source_command_new(argv, zs_span_str("db/all/dump.sql"), ZS_KIND_SQL, &settings, &s, &err), 0);
+	assert_int_equal(zs_source_command_new(argv, zs_span_str("db/all/dump.sql"), ZS_KIND_SQL, &settings, &s, &err),
+	    0);
 	to_stream(s, &item);
 	assert_int_equal(zs_source_open(item.handle, &r, &err), -1);
 	assert_int_equal(err.cause, ZS_SOURCE);
@@ -161,7 +163,8 @@ static void test_command_given_up(void **state)
 	size_t n;
 
 	(void)state;
-	assert_int_equal(zs_source_command_new(argv, zs_span_str("db/all/dump.sql"), ZS_KIND_SQL, &settings, &s, &err), 0);
+	assert_int_equal(zs_source_command_new(argv, zs_span_str("db/all/dump.sql"), ZS_KIND_SQL, &settings, &s, &err),
+	    0);
 	to_stream(s, &item);
 	assert_int_equal(zs_source_open(item.handle, &r, &err), 0);
 	assert_int_equal(zs_source_read(r, buf, sizeof buf - 1, &n, &hole, &err), 0);
@@ -177,7 +180,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fd), cmocka_unit_test(test_fd_fails), cmocka_unit_test(test_command),
-		cmocka_unit_test(test_command_fails), cmocka_unit_test(test_command_absent), cmocka_unit_test(test_command_given_up),
+		cmocka_unit_test(test_command_fails), cmocka_unit_test(test_command_absent),
+		    cmocka_unit_test(test_command_given_up),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* Restore: what comes out is what went in, by packs and the short way; what cannot is named and leaves nothing behind. */
+/* Restore: what comes out is what went in, by packs and the short way; what cannot is named and leaves nothing
+ * behind. */
 #include "work_help.h"
 
 #include <fcntl.h>
@@ -6,7 +7,7 @@
 #include <sys/stat.h>
 #include <sys/xattr.h>
 
-static char src[128], out[128];
+static char src[128], out[128], place[64];
 static unsigned runs;
 
 /* ------------------------------------------------------------------ the source */
@@ -79,9 +80,11 @@ static void write_message(const char *name, unsigned n, uint32_t seed, size_t by
 	struct zs_buf m = ZS_BUF_INIT;
 	struct zs_err err = {0};
 
-	assert_int_equal(zs_buf_printf(&m, &err, "Received: from a.example by b.example; %u%sFrom: a@example.org%sTo: u%u@example.org%s"
+	assert_int_equal(zs_buf_printf(&m, &err,
+	    "Received: from a.example by b.example; %u%sFrom: a@example.org%sTo: u%u@example.org%s"
 	    "Subject: number %u%sMIME-Version: 1.0%sContent-Type: multipart/mixed; boundary=\"b%u\"%s%s--b%u%s"
-	    "Content-Type: text/plain%s%sHello %u%s--b%u%sContent-Type: application/pdf%sContent-Transfer-Encoding: base64%s%s",
+	    "Content-Type: text/plain%s%sHello %u%s--b%u%s"
+	    "Content-Type: application/pdf%sContent-Transfer-Encoding: base64%s%s",
 	    n, eol, eol, n, eol, n, eol, eol, n, eol, eol, n, eol, eol, eol, n, eol, n, eol, eol, eol, eol), 0);
 	add_base64(&m, seed, bytes, eol);
 	assert_int_equal(zs_buf_printf(&m, &err, "--b%u--%s", n, eol), 0);
@@ -94,8 +97,8 @@ static void make_source(void)
 	char name[64];
 
 	runs++;
-	(void)snprintf(src, sizeof src, "%s/src%u", help_root, runs);
-	(void)snprintf(out, sizeof out, "%s/out%u", help_root, runs);
+	(void)snprintf(src, sizeof src, "%s/src%u", place, runs);
+	(void)snprintf(out, sizeof out, "%s/out%u", place, runs);
 	sh("mkdir -p %s/mail/a %s/mail/b %s/few/deep/er %s/ro", src, src, src, src);
 	for (unsigned i = 0; i < 60; i++) {
 		(void)snprintf(name, sizeof name, "mail/a/%u.eml", i);
@@ -110,13 +113,19 @@ static void make_source(void)
 	write_random("few/small", 6, 10);
 	write_random("few/empty", 6, 0);
 	write_random("large", 4711, 3000001);
-	sh("cd %s; truncate -s 3000000 hole; truncate -s 5000000 sparse; printf x | dd of=sparse bs=1 seek=2000000 conv=notrunc status=none;"
+	sh("cd %s; truncate -s 3000000 hole; truncate -s 5000000 sparse;"
+	   "printf x | dd of=sparse bs=1 seek=2000000 conv=notrunc status=none;"
 	   "truncate -s 300 few/zeros", src);
-	sh("cd %s; ln large ro/large2; ln large zlarge3; ln few/small few/small2; ln mail/a/1.eml few/linked.eml; ln few/linked.eml few/linked2.eml;"
-	   "ln -s nowhere/at/all link; mkfifo few/fifo; printf y > 'new\nline'; printf z > $(printf '\\377\\376')", src);
+	sh("cd %s; ln large ro/large2; ln large zlarge3; ln few/small few/small2;"
+	   "ln mail/a/1.eml few/linked.eml; ln few/linked.eml few/linked2.eml;"
+	   "ln -s nowhere/at/all link; mkfifo few/fifo; printf y > 'new\nline'; printf z > $(printf '\\377\\376')",
+	       src);
 	if (setxattr(src, "user.probe", "1", 1, 0) == 0)
-		sh("cd %s; python3 -c 'import os; os.setxattr(\"large\", \"user.k\", b\"value\"); os.setxattr(\"few\", \"user.d\", b\"\")'", src);
-	sh("cd %s; chmod 4751 large; chmod 0500 ro; touch -d '2020-01-02 03:04:05.678901234' mail/a/* mail ro few/one.eml; touch -h -d 2019-01-01 link", src);
+		sh("cd %s; python3 -c 'import os; os.setxattr(\"large\", \"user.k\", b\"value\");"
+		   "os.setxattr(\"few\", \"user.d\", b\"\")'", src);
+	sh("cd %s; chmod 4751 large; chmod 0500 ro;"
+	   "touch -d '2020-01-02 03:04:05.678901234' mail/a/* mail ro few/one.eml;"
+	   "touch -h -d 2019-01-01 link", src);
 }
 
 static struct zs_id back_up(struct zs_store *st)
@@ -127,7 +136,8 @@ static struct zs_id back_up(struct zs_store *st)
 	struct zs_snapshot_list l = {0};
 	struct zs_files_settings f = {.paths = &paths};
 	struct zs_source_settings settings = {.problem = zs_backup_problem, .tmp_dir = help_tmp};
-	struct zs_backup_settings s = {.host = "h", .user = "u", .program = "p", .tags = &none, .paths = &none, .level = 1, .threads = 2};
+	struct zs_backup_settings s = {.host = "h", .user = "u", .program = "p", .tags = &none, .paths = &none,
+	    .level = 1, .threads = 2};
 	struct zs_err err = {0};
 	struct zs_id root;
 
@@ -226,10 +236,13 @@ static void restore_well(struct zs_store *st, struct job *j)
 /* Content and metadata, link counts too, of two directories. */
 static void same(const char *a, const char *b)
 {
-	static const char list[] = "find . -printf '%p %y %m %U %G %T@ %n %l ' \\( -type f -printf '%s ' -o -printf x \\) -printf '\\n' | LC_ALL=C sort";
+	static const char list[] =
+	    "find . -printf '%p %y %m %U %G %T@ %n %l ' "
+	    "\\( -type f -printf '%s ' -o -printf x \\) -printf '\\n' | LC_ALL=C sort";
 
 	sh("diff -r --no-dereference -x fifo %s %s", a, b);
-	sh("cd %s && %s > %s/list1 && cd %s && %s > %s/list2 && diff %s/list1 %s/list2", a, list, help_root, b, list, help_root, help_root, help_root);
+	sh("cd %s && %s > %s/list1 && cd %s && %s > %s/list2 && diff %s/list1 %s/list2", a, list, help_root, b, list,
+	    help_root, help_root, help_root);
 }
 
 /* The top directory is no entry. */
@@ -294,7 +307,8 @@ static void test_few(void **state)
 	assert_int_equal(j.report.files, 13);
 	assert_int_equal(j.report.dirs, 6);
 	assert_int_equal(j.report.others, 1);
-	sh("cd %s; rm -r mail/a/[0-69].eml mail/a/??.eml mail/b mail/large.eml large zlarge3 hole link n* $(printf '\\377\\376');"
+	sh("cd %s; rm -r mail/a/[0-69].eml mail/a/??.eml mail/b mail/large.eml;"
+	   "rm -r large zlarge3 hole link n* $(printf '\\377\\376');"
 	   "touch -r %s/mail mail; touch -r %s/mail/a mail/a", src, out, out);
 	/* large2 has lost its other names, and so has linked.eml */
 	same_as_source();
@@ -537,7 +551,8 @@ static void check_lies(unsigned more)
 {
 	static const struct help_file lies[] = {
 		{.path = "a/1", .seed = 1, .bytes = 50000}, {.path = "a/2", .seed = 2, .bytes = 50000, .wrong_sum = 1},
-		{.path = "a/3", .seed = 3, .bytes = 50000, .no_chunk = 1}, {.path = "a/4", .seed = 4, .bytes = 50000, .wrong_length = 1},
+		{.path = "a/3", .seed = 3, .bytes = 50000, .no_chunk = 1},
+		    {.path = "a/4", .seed = 4, .bytes = 50000, .wrong_length = 1},
 		{.path = "a/5", .seed = 5, .bytes = 50}, {.path = "a/6", .seed = 6, .bytes = 60, .wrong_sum = 1},
 	};
 	struct zs_backend *be = help_repo();
@@ -549,7 +564,7 @@ static void check_lies(unsigned more)
 	struct job j;
 
 	runs++;
-	(void)snprintf(out, sizeof out, "%s/out%u", help_root, runs);
+	(void)snprintf(out, sizeof out, "%s/out%u", place, runs);
 	memcpy(files, lies, sizeof lies);
 	for (unsigned i = 0; i < more; i++) {
 		(void)snprintf(names[i], sizeof names[i], "b/%04u", i);
@@ -594,12 +609,14 @@ static void check_false_links(unsigned more)
 	struct job j;
 
 	runs++;
-	(void)snprintf(out, sizeof out, "%s/out%u", help_root, runs);
+	(void)snprintf(out, sizeof out, "%s/out%u", place, runs);
 	assert_int_equal(zs_tree_builder_new(&io, 1, &b, &err), 0);
 	for (unsigned i = 0; i < 6 + more; i++) {
 		const char *text = i < 6 ? (const char *[]){"one", "one", "two", "two", "one", "six"}[i] : "more";
-		struct zs_entry e = {.kind = ZS_ENTRY_FILE, .date_ns = INT64_MIN, .item_date_ns = INT64_MIN, .size = strlen(text),
-		    .inline_data = zs_span_str(text), .sum = zs_hash64(0, zs_span_str(text)), .link_dev = 1, .link_ino = i < 6 ? 7 : 100 + i};
+		struct zs_entry e = {.kind = ZS_ENTRY_FILE, .date_ns = INT64_MIN, .item_date_ns = INT64_MIN,
+		    .size = strlen(text),
+		    .inline_data = zs_span_str(text), .sum = zs_hash64(0, zs_span_str(text)), .link_dev = 1,
+		    .link_ino = i < 6 ? 7 : 100 + i};
 		struct zs_buf entry = ZS_BUF_INIT;
 		char path[16];
 
@@ -614,7 +631,8 @@ static void check_false_links(unsigned more)
 	j = job_of(root, 2);
 	restore_well(st, &j);
 	assert_int_equal(j.report.files, 6 + more);
-	sh("cd %s; test \"$(cat 00000 00001 00002 00003 00004 00005)\" = oneonetwotwoonesix; test 00000 -ef 00001; test 00002 -ef 00003", out);
+	sh("cd %s; test \"$(cat 00000 00001 00002 00003 00004 00005)\" = oneonetwotwoonesix;"
+	   "test 00000 -ef 00001; test 00002 -ef 00003", out);
 	zs_snapshot_list_fini(&l);
 	zs_store_free(st);
 	zs_backend_free(be);
@@ -645,7 +663,8 @@ static void test_in_the_way(void **state)
 	assert_int_equal(j.report.failed, told.n);
 	assert_true(told.n > 0);
 	assert_int_equal(j.damaged, 0);
-	sh("test -d %s/large/in; test -d %s/mail/a/5.eml; test -L %s/mail/b; cmp %s/mail/large.eml %s/mail/large.eml", out, out, out, src, out);
+	sh("test -d %s/large/in; test -d %s/mail/a/5.eml; test -L %s/mail/b; cmp %s/mail/large.eml %s/mail/large.eml",
+	    out, out, out, src, out);
 	zs_store_free(st);
 	zs_backend_free(be);
 }
@@ -789,7 +808,8 @@ static void capture_free(struct zs_target *t)
 	zs_buf_fini(&c->content);
 }
 
-static const struct zs_target_ops capture_ops = {capture_begin, capture_write, capture_hole, capture_end, capture_finish, capture_free};
+static const struct zs_target_ops capture_ops = {capture_begin, capture_write, capture_hole, capture_end,
+    capture_finish, capture_free};
 
 static void test_stream(void **state)
 {
@@ -817,7 +837,8 @@ static void test_stream(void **state)
 	j.s.paths = &j.paths;
 	if (zs_restore_stream(st, &c.base, &j.s, &report, &err) < 0)
 		fail_msg("%s", err.text);
-	assert_true(zs_span_eq(zs_buf_span(&c.paths), zs_span_str("few\nfew/deep\nfew/deep/er\nfew/deep/er/file\nfew/deep/two.eml\n")));
+	assert_true(zs_span_eq(zs_buf_span(&c.paths),
+	    zs_span_str("few\nfew/deep\nfew/deep/er\nfew/deep/er/file\nfew/deep/two.eml\n")));
 	capture_free(&c.base);
 	zs_strings_fini(&j.paths);
 	assert_int_equal(zs_backend_list(be, ZS_OBJ_PACK, on_pack, &packs, &err), 0);
@@ -833,14 +854,32 @@ static void test_stream(void **state)
 	zs_backend_free(be);
 }
 
+/* In memory if there is such a place: files are made and removed by the thousand. */
+static int setup(void **state)
+{
+	if (help_setup(state) < 0)
+		return -1;
+	(void)strcpy(place, "/dev/shm/zs-restore-XXXXXX");
+	if (!mkdtemp(place))
+		(void)strcpy(place, help_root);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	sh("rm -rf %s", place);
+	return strcmp(place, help_root) ? help_teardown(state) : 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_everything), cmocka_unit_test(test_few), cmocka_unit_test(test_filters), cmocka_unit_test(test_strip),
+		cmocka_unit_test(test_everything), cmocka_unit_test(test_few), cmocka_unit_test(test_filters),
+		    cmocka_unit_test(test_strip),
 		cmocka_unit_test(test_overwrite), cmocka_unit_test(test_damage), cmocka_unit_test(test_lies),
 		cmocka_unit_test(test_false_links), cmocka_unit_test(test_in_the_way), cmocka_unit_test(test_stop),
 		cmocka_unit_test(test_faults), cmocka_unit_test(test_stream),
 	};
 
-	return cmocka_run_group_tests(tests, help_setup, help_teardown);
+	return cmocka_run_group_tests(tests, setup, teardown);
 }
