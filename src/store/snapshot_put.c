@@ -61,14 +61,14 @@ int zs_store_snapshot_put(struct zs_txn *txn, struct zs_snapshot *s, zs_store_pr
 {
 	struct zs_name name;
 
-	if (zs_store_publish(txn, err) < 0 || snapshot_put_stands(txn, s, prove, ctx, err) < 0)
+	if (zs_store_publish(txn, err) < 0 || snapshot_put_stands(txn, s, prove, ctx, err) < 0 || txn_new_packs_exist(txn, err) < 0)
 		return -1;
 	if (lineage_place(txn->st, s, err) < 0)
 		return -1;
 	s->writer = txn->writer;
 	if (records_put_snapshot(txn->st, s, &name, err) < 0)
 		return -1;
-	if (snapshot_put_stands(txn, s, prove, ctx, err) < 0) {
+	if (snapshot_put_stands(txn, s, prove, ctx, err) < 0 || txn_new_packs_exist(txn, err) < 0) {
 		snapshot_put_withdraw(txn, &name);
 		return -1;
 	}

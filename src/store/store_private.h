@@ -234,6 +234,7 @@ struct zs_txn {
 	struct zs_names condemned; /* packs that count as absent, sorted */
 	struct zs_buf avoid;	   /* the same by ordinal; bit i is avoid.p[i / 8] >> (i % 8) & 1 */
 	uint32_t avoid_packs;	   /* ordinals that it covers */
+	uint32_t packs_seen;	   /* ordinals whose packs were seen to exist at the last txn_refresh */
 	struct zs_block *open[BLOCK_SLOTS];
 
 	/* both */
@@ -252,6 +253,8 @@ struct zs_txn {
 int txn_avoid(struct zs_txn *txn, uint32_t ordinal, struct zs_err *err) ZS_MUST_USE;
 /* Condemned lists and index read again: "fresh eyes".  Nothing may be pending. */
 int txn_refresh(struct zs_txn *txn, struct zs_err *err) ZS_MUST_USE;
+/* 0, or -1 ZS_BUSY: a pack that the index learnt of since the last txn_refresh is gone. */
+int txn_new_packs_exist(struct zs_txn *txn, struct zs_err *err) ZS_MUST_USE;
 /* A durable pack that no index object names yet: its row (consumed) joins the next index object. */
 int txn_adopt(struct zs_txn *txn, struct zs_index_pack *row, struct zs_err *err) ZS_MUST_USE;
 

@@ -79,6 +79,55 @@ static int txn_refresh_view(struct zs_txn *txn, uint64_t generation, struct zs_e
 	return 0;
 }
 
+/*
+ * A pack that the index names but that is not there (deleted by hand, or by a prune after its writer's session was
+ * ended) is treated like a condemned one: what it held is stored again.
+ */
+static int txn_note_missing(struct zs_txn *txn, struct zs_err *err)
+{
+	uint32_t packs = zs_index_pack_count(txn->st->index);
+	struct zs_index_pack_info info;
+	struct zs_names there = {0};
+	char hex[ZS_NAME_HEX];
+	int rc = objects_list(txn->st->be, ZS_OBJ_PACK, &there, err);
+
+	for (uint32_t i = 0; rc == 0 && i < packs; i++) {
+		rc = zs_index_pack_info(txn->st->index, i, &info, err);
+		if (rc < 0 || info.dead || zs_names_has(&there, &info.name))
+			continue;
+		open_warn(txn->st, "pack %s is missing: what it held is stored again; run 'zstore check'", zs_name_hex(&info.name, hex));
+		rc = zs_names_add(&txn->condemned, &info.name, err);
+	}
+	zs_names_sort(&txn->condemned);
+	txn->packs_seen = packs;
+	zs_names_fini(&there);
+	return rc;
+}
+
+/* Packs that came into the index since: our own, and those of writers whom this host's index learnt of meanwhile. */
+int txn_new_packs_exist(struct zs_txn *txn, struct zs_err *err)
+{
+	uint32_t packs = zs_index_pack_count(txn->st->index);
+	struct zs_index_pack_info info;
+	uint64_t bytes;
+	char hex[ZS_NAME_HEX];
+
+	for (uint32_t i = txn->packs_seen; i < packs; i++) {
+		int there;
+
+		if (zs_index_pack_info(txn->st->index, i, &info, err) < 0)
+			return -1;
+		if (info.dead)
+			continue;
+		there = zs_backend_stat(txn->st->be, ZS_OBJ_PACK, &info.name, &bytes, err);
+		if (there < 0)
+			return -1;
+		if (!there)
+			return zs_fail(err, ZS_BUSY, "pack %s was deleted while this backup ran; run it again", zs_name_hex(&info.name, hex));
+	}
+	return 0;
+}
+
 int txn_refresh(struct zs_txn *txn, struct zs_err *err)
 {
 	struct condemned_list lists = {NULL, 0};
@@ -90,6 +139,8 @@ int txn_refresh(struct zs_txn *txn, struct zs_err *err)
 	if (condemned_load(txn->st, &lists, err) < 0 || condemned_packs(&lists, &txn->condemned, err) < 0)
 		goto out;
 	if (zs_store_sync(txn->st, err) < 0)
+		goto out;
+	if (txn->role == ZS_SESSION_WRITER && txn_note_missing(txn, err) < 0)
 		goto out;
 	if (!txn->view && zs_index_view_new(txn->st->index, &txn->view, err) < 0)
 		goto out;

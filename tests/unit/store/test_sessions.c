@@ -395,6 +395,54 @@ static void test_client_id(void **state)
 	zs_backend_free(be);
 }
 
+static void delete_packs(struct zs_backend *be)
+{
+	struct zs_names names = help_list(be, ZS_OBJ_PACK);
+
+	assert_true(names.n > 0);
+	for (size_t i = 0; i < names.n; i++)
+		assert_int_equal(zs_backend_delete(be, ZS_OBJ_PACK, &names.v[i], &err), 0);
+	zs_names_fini(&names);
+}
+
+/* A pack that somebody deleted is not relied on: the next run stores again what it held. */
+static void test_missing_pack(void **state)
+{
+	struct zs_backend *be = help_repo();
+	struct zs_store *st = help_open(be, NULL);
+
+	(void)state;
+	(void)help_backup(st, "mail", 0, 20);
+	delete_packs(be);
+	(void)help_backup(st, "mail", 0, 20);
+	zs_store_free(st);
+	st = help_open(be, NULL);
+	help_read_all(st, 0, 20);
+	zs_store_free(st);
+	zs_backend_free(be);
+}
+
+/* One that is deleted under a running writer, after its index object was published: no snapshot. */
+static void test_pack_deleted_meanwhile(void **state)
+{
+	struct zs_backend *be = help_repo();
+	struct zs_store *st = help_open(be, NULL);
+	struct zs_txn *txn;
+	struct zs_name name;
+
+	(void)state;
+	assert_int_equal(zs_store_begin(st, ZS_SESSION_WRITER, &txn, &err), 0);
+	help_put(txn, 0, 20);
+	assert_int_equal(zs_store_publish(txn, &err), 0);
+	delete_packs(be);
+	assert_int_equal(help_try_snapshot(txn, "mail", 0, NULL, NULL, &name, &err), -1);
+	assert_int_equal(err.cause, ZS_BUSY);
+	zs_store_abort(&txn);
+	assert_int_equal(help_snapshots(st, NULL), 0);
+	zs_store_free(st);
+	zs_backend_free(be);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -408,6 +456,8 @@ int main(void)
 	    cmocka_unit_test(test_damaged_memory),
 	    cmocka_unit_test(test_damaged_removal),
 	    cmocka_unit_test(test_client_id),
+	    cmocka_unit_test(test_missing_pack),
+	    cmocka_unit_test(test_pack_deleted_meanwhile),
 	};
 
 	return cmocka_run_group_tests(tests, help_setup, help_teardown);
