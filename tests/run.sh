@@ -10,7 +10,7 @@ top=$PWD
 need_packages $BUILD_PACKAGES $TEST_PACKAGES || exit 1
 unset ZSTORE_REPO ZSTORE_PASSPHRASE ZSTORE_KEY_FILE ZSTORE_PASSPHRASE_FILE ZSTORE_PASSPHRASE_COMMAND ZSTORE_CACHE_DIR
 
-work=$(mktemp -d "${TMPDIR:-/tmp}/zstore-tests.XXXXXX")
+work=$(mktemp -d "${TMPDIR:-/tmp}/zstore-tests.XXXXXX") && chmod 755 "$work" || exit 1 # some tests run as nobody
 passed=0 failed=0 skipped=0
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT TERM
@@ -53,7 +53,7 @@ scripts() {
 	for script in tests/$pattern; do
 		[ -e "$script" ] || continue
 		rm -rf "$work/t"
-		mkdir "$work/t"
+		mkdir -m 1777 "$work/t"
 		env TMPDIR="$work/t" "$@" timeout 900 bash "$script" >"$work/script.log" 2>&1
 		case $? in
 		0) pass ;;
