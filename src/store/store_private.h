@@ -238,7 +238,8 @@ struct zs_txn {
 	struct zs_block *open[BLOCK_SLOTS];
 
 	/* both */
-	pthread_mutex_t lock; /* guards pending, generation, pool */
+	pthread_mutex_t lock; /* guards pending, generation, pool, why_dead */
+	struct zs_err why_dead;
 	struct pending pending;
 	uint64_t generation; /* index objects consumed; bumped together with the removal from pending */
 	struct block_pool pool;

@@ -8,9 +8,14 @@
 
 #include "store_private.h"
 
-static int txn_dead(struct zs_txn *txn)
+/* The first failure ends the transaction; it is what the other thread's calls fail with as well. */
+static int txn_dead(struct zs_txn *txn, const struct zs_err *why)
 {
+	pthread_mutex_lock(&txn->lock);
+	if (!atomic_load(&txn->dead))
+		txn->why_dead = *why;
 	atomic_store(&txn->dead, 1);
+	pthread_mutex_unlock(&txn->lock);
 	return -1;
 }
 
@@ -18,7 +23,10 @@ static int txn_check(struct zs_txn *txn, struct zs_err *err)
 {
 	if (!atomic_load(&txn->dead))
 		return 0;
-	return zs_fail(err, ZS_IO, "an earlier failure ended this transaction");
+	pthread_mutex_lock(&txn->lock);
+	*err = txn->why_dead;
+	pthread_mutex_unlock(&txn->lock);
+	return -1;
 }
 
 /* ----------------------------------------------------------- the view of what is known */
@@ -169,9 +177,9 @@ int zs_store_has(struct zs_txn *txn, const struct zs_id *id, struct zs_err *err)
 	if (known)
 		return 1;
 	if (generation != txn->view_generation && txn_refresh_view(txn, generation, err) < 0)
-		return txn_dead(txn);
+		return txn_dead(txn, err);
 	known = zs_index_get(txn->view, id, txn->avoid.p, txn->avoid_packs, &at, err);
-	return known < 0 ? txn_dead(txn) : known;
+	return known < 0 ? txn_dead(txn, err) : known;
 }
 
 /* -------------------------------------------------------------------- intake */
@@ -220,7 +228,7 @@ int zs_store_put(struct zs_txn *txn, enum zs_kind kind, const struct zs_id *id, 
 		return -1;
 	if (!known && txn_add(txn, kind, id, plain, &full, err) < 0) {
 		zs_store_block_free(txn, full);
-		return txn_dead(txn);
+		return txn_dead(txn, err);
 	}
 	*out_added = known ? 0 : (uint32_t)plain.n;
 	*out_full = full;
@@ -296,11 +304,11 @@ int txn_adopt(struct zs_txn *txn, struct zs_index_pack *row, struct zs_err *err)
 
 	if (txn_check(txn, err) < 0 || zs_index_object_add(&txn->object, &added, err) < 0) {
 		zs_pack_dir_fini(&row->dir);
-		return txn_dead(txn);
+		return txn_dead(txn, err);
 	}
 	*added = *row;
 	memset(row, 0, sizeof(*row));
-	return txn_object_grown(txn, added, err) < 0 ? txn_dead(txn) : 0;
+	return txn_object_grown(txn, added, err) < 0 ? txn_dead(txn, err) : 0;
 }
 
 /*
@@ -346,7 +354,7 @@ int zs_store_append(struct zs_txn *txn, struct zs_block **b, struct zs_err *err)
 	assert((*b)->is_pressed);
 	rc = txn_check(txn, err);
 	if (rc == 0 && txn_append(txn, *b, err) < 0)
-		rc = txn_dead(txn);
+		rc = txn_dead(txn, err);
 	zs_store_block_free(txn, *b);
 	*b = NULL;
 	return rc;
@@ -361,10 +369,10 @@ int zs_store_publish(struct zs_txn *txn, struct zs_err *err)
 		return -1;
 	if (w->put) {
 		if (txn_finish_pack(txn, err) < 0)
-			return txn_dead(txn);
+			return txn_dead(txn, err);
 		atomic_fetch_add(&txn->stored_bytes, w->stored_bytes - before);
 	}
-	return txn_publish_index(txn, err) < 0 ? txn_dead(txn) : 0;
+	return txn_publish_index(txn, err) < 0 ? txn_dead(txn, err) : 0;
 }
 
 uint64_t zs_store_txn_stored_bytes(const struct zs_txn *txn)
