@@ -2,6 +2,7 @@
  * Making, opening and closing a repository, and what a store knows of itself.  Key slots are in slots.c; the local
  * index is opened by the first sync.
  */
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -144,12 +145,13 @@ static int open_blame_missing(struct zs_backend *be, struct zs_err *err)
 	for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++) {
 		int got = objects_any(be, types[i], err);
 
-		if (got < 0)
+		if (got < 0 && err->sys != ENOENT)
 			return -1;
-		if (got)
+		if (got > 0)
 			return zs_fail(err, ZS_CORRUPT,
 			    "%s has %s objects but no config object: half copied, or an init that was interrupted",
 			    where, zs_object_name(types[i]));
+		zs_err_clear(err); /* not even its directory is there */
 	}
 	return zs_fail(err, ZS_NOTFOUND, "%s is no repository (it has no config object)", where);
 }
