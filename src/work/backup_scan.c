@@ -15,6 +15,8 @@ struct scan {
 	struct backup *b;
 	struct zs_tree_cursor *old; /* NULL: no previous snapshot */
 	struct zs_store_reader *reader;
+	struct zs_tree_io nodes; /* of the old tree */
+	int old_is_gone;	 /* a node could not be read because its pack is missing */
 	struct zs_buf old_path, old_bytes; /* of the cursor's entry: it stands at or after the current item */
 	int old_valid;
 	int prove_reused; /* packs are condemned: what is reused must be shown to be elsewhere */
@@ -113,6 +115,48 @@ static int scan_add(struct scan *s, struct zs_source_item *src, enum item_action
 	return 0;
 }
 
+/* Does the chunk lie in a pack that counts as absent?  Then nobody relies on it: what it held is stored again. */
+static int scan_is_gone(struct scan *s, const struct zs_id *id)
+{
+	struct zs_err ignored = {0};
+	struct zs_location at;
+
+	return s->prove_reused && zs_store_locate(s->reader, id, &at, &ignored) > 0 &&
+	       zs_store_pack_condemned(s->b->txn, at.pack);
+}
+
+static int scan_node(void *ctx, const struct zs_id *id, struct zs_buf *out, struct zs_err *err)
+{
+	struct scan *s = ctx;
+
+	if (s->nodes.get(s->nodes.ctx, id, out, err) == 0)
+		return 0;
+	s->old_is_gone = err->cause == ZS_CORRUPT && scan_is_gone(s, id);
+	return -1;
+}
+
+static void scan_drop_old(struct scan *s)
+{
+	zs_tree_cursor_free(s->old);
+	s->old = NULL;
+	s->old_valid = 0;
+}
+
+/* The old tree cannot be read on: if its packs are missing, that is told and everything is read again. */
+static int scan_lost_old(struct scan *s, struct zs_err *err)
+{
+	const struct zs_observer *o = s->b->settings->observer;
+
+	(void)zs_context(err, "previous snapshot's tree");
+	if (!s->old_is_gone)
+		return -1;
+	if (o && o->problem)
+		o->problem(o->ctx, zs_span_str("previous snapshot"), err);
+	zs_err_clear(err);
+	scan_drop_old(s);
+	return 0;
+}
+
 /* Move the old tree's cursor to the first entry at or after path; 1 if it is that path. */
 static int scan_old(struct scan *s, struct zs_span path, struct zs_err *err)
 {
@@ -122,11 +166,9 @@ static int scan_old(struct scan *s, struct zs_span path, struct zs_err *err)
 
 	while (s->old && cmp < 0) {
 		if ((found = zs_tree_cursor_next(s->old, &old_path, &old_entry, err)) < 0)
-			return zs_context(err, "previous snapshot's tree");
+			return scan_lost_old(s, err);
 		if (found == 0) {
-			zs_tree_cursor_free(s->old);
-			s->old = NULL;
-			s->old_valid = 0;
+			scan_drop_old(s);
 			return 0;
 		}
 		s->old_valid = 1;
@@ -143,14 +185,17 @@ static int scan_old(struct scan *s, struct zs_span path, struct zs_err *err)
 
 struct presence {
 	struct scan *s;
-	int missing;
+	int missing, is_gone; /* is_gone: of the recipe itself a part could not be read for that reason */
 };
 
 static int presence_chunk(void *ctx, const struct zs_id *id, struct zs_span *out, struct zs_err *err)
 {
 	struct presence *p = ctx;
 
-	return zs_store_read(p->s->reader, id, out, err);
+	if (zs_store_read(p->s->reader, id, out, err) == 0)
+		return 0;
+	p->is_gone = err->cause == ZS_CORRUPT && scan_is_gone(p->s, id);
+	return -1;
 }
 
 static int presence_ref(void *ctx, const struct zs_id *id, uint32_t bytes, struct zs_err *err)
@@ -172,16 +217,19 @@ static int presence_ref(void *ctx, const struct zs_id *id, uint32_t bytes, struc
  */
 static int scan_reusable(struct scan *s, const struct zs_source_item *src, struct zs_err *err)
 {
-	struct presence p = {s, 0};
+	struct presence p = {.s = s};
 	struct zs_entry old;
 
 	if (zs_format_entry_decode(zs_buf_span(&s->old_bytes), &old, err) < 0)
 		return zs_context(err, "previous snapshot's tree");
 	if (old.identity == 0 || old.identity != src->entry.identity || old.kind != src->entry.kind)
 		return 0;
-	if (s->prove_reused && zs_mail_refs(&old, presence_chunk, presence_ref, &p, err) < 0)
-		return -1;
-	return !p.missing;
+	if (s->prove_reused && zs_mail_refs(&old, presence_chunk, presence_ref, &p, err) < 0) {
+		if (!p.is_gone)
+			return -1;
+		zs_err_clear(err);
+	}
+	return !p.missing && !p.is_gone;
 }
 
 static int scan_item(struct scan *s, struct zs_source_item *src, struct zs_err *err)
@@ -228,8 +276,8 @@ static int scan_all(struct scan *s, struct zs_err *err)
 
 int backup_scan(struct backup *b, struct zs_store_reader *reader, const struct zs_id *previous_root, struct zs_err *err)
 {
-	struct zs_tree_io io = zs_reader_tree_io(reader);
-	struct scan s = {.b = b, .reader = reader};
+	struct scan s = {.b = b, .reader = reader, .nodes = zs_reader_tree_io(reader)};
+	const struct zs_tree_io io = {.ctx = &s, .get = scan_node};
 	int rc = -1;
 
 	s.prove_reused = zs_store_has_condemned(b->txn);
