@@ -82,6 +82,8 @@ struct session {
 
 int session_prepare(struct session *s, struct zs_err *err) ZS_MUST_USE; /* repository and store as command->needs says */
 void session_fini(struct session *s);
+/* Those that can be read; those that cannot are named on stderr, and *out_damaged is set: they bar no other. */
+int session_snapshots(struct session *s, struct zs_snapshot_list *out, int *out_damaged, struct zs_err *err) ZS_MUST_USE;
 int session_repo(struct session *s, const char **out, struct zs_err *err) ZS_MUST_USE;
 
 int opt_given(const struct session *s, enum opt_id id);

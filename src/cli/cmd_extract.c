@@ -243,7 +243,7 @@ static int extraction_fill(struct extraction *x, int argc, char **argv, struct z
 	if (argc == 0 && !opt_given(x->s, OPT_MESSAGE_ID))
 		return zs_fail(err, ZS_USAGE, "extract what? zstore extract SNAPSHOT[:PATH]...");
 	if (zs_excludes_new(opt_list(x->s, OPT_EXCLUDE), &x->excludes, err) < 0 ||
-	    zs_store_snapshots(x->s->store, &x->snapshots, NULL, err) < 0)
+	    session_snapshots(x->s, &x->snapshots, &x->damaged, err) < 0)
 		return -1;
 	return opt_given(x->s, OPT_MESSAGE_ID) ? places_from_message_id(x, argc, argv, err) : places_from_operands(x, argc, argv, err);
 }

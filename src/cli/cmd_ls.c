@@ -298,9 +298,9 @@ int cmd_ls(struct session *s, int argc, char **argv, struct zs_err *err)
 {
 	struct zs_snapshot_list snapshots = {0};
 	struct zs_store_reader *r = NULL;
-	int rc = -1;
+	int rc = -1, damaged = 0;
 
-	if (zs_store_snapshots(s->store, &snapshots, NULL, err) < 0)
+	if (session_snapshots(s, &snapshots, &damaged, err) < 0)
 		return -1;
 	if (zs_store_reader_new(s->store, CACHE_BYTES, &r, err) < 0)
 		goto out;
@@ -311,6 +311,8 @@ int cmd_ls(struct session *s, int argc, char **argv, struct zs_err *err)
 		rc = opt_given(s, OPT_ALL_SNAPSHOTS) ? list_history(s, r, &snapshots, argv[i], err) :
 						       list_place(s, r, &snapshots, argv[i], err);
 	}
+	if (rc == 0 && damaged)
+		rc = EXIT_DAMAGED;
 out:
 	zs_store_reader_free(r);
 	zs_snapshot_list_fini(&snapshots);

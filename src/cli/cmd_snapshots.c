@@ -140,21 +140,31 @@ int cmd_snapshots(struct session *s, int argc, char **argv, struct zs_err *err)
 	return rc;
 }
 
+/* One that cannot be read goes by its whole name only. */
+static int is_named(const struct zs_names *damaged, const char *text, struct zs_name *out)
+{
+	return zs_name_parse(text, out) == 0 && zs_names_has(damaged, out);
+}
+
 int cmd_forget(struct session *s, int argc, char **argv, struct zs_err *err)
 {
 	struct zs_snapshot_list l = {0};
-	struct zs_names gone = {0};
+	struct zs_names gone = {0}, damaged = {0};
 	const struct zs_snapshot_row *row;
+	struct zs_name name;
 	char hex[ZS_NAME_HEX];
 	struct json j;
 	int rc = -1;
 
-	if (zs_store_snapshots(s->store, &l, NULL, err) < 0)
+	if (zs_store_snapshots(s->store, &l, &damaged, err) < 0)
 		return -1;
 	for (int i = 0; i < argc; i++) {
-		if (zs_snapshot_find(&l, argv[i], &row, err) < 0)
-			goto out;
-		if (!zs_names_has(&gone, &row->name) && zs_names_add(&gone, &row->name, err) < 0)
+		if (!is_named(&damaged, argv[i], &name)) {
+			if (zs_snapshot_find(&l, argv[i], &row, err) < 0)
+				goto out;
+			name = row->name;
+		}
+		if (!zs_names_has(&gone, &name) && zs_names_add(&gone, &name, err) < 0)
 			goto out;
 	}
 	if (zs_store_forget(s->store, &gone, err) < 0)
@@ -176,6 +186,7 @@ int cmd_forget(struct session *s, int argc, char **argv, struct zs_err *err)
 		printf("run 'zstore prune' to free the space\n");
 	}
 out:
+	zs_names_fini(&damaged);
 	zs_names_fini(&gone);
 	zs_snapshot_list_fini(&l);
 	return rc;

@@ -78,6 +78,19 @@ int session_prepare(struct session *s, struct zs_err *err)
 	return s->command->needs >= NEED_STORE ? open_store(s, err) : 0;
 }
 
+int session_snapshots(struct session *s, struct zs_snapshot_list *out, int *out_damaged, struct zs_err *err)
+{
+	struct zs_names damaged = {0};
+	char hex[ZS_NAME_HEX];
+	int rc = zs_store_snapshots(s->store, out, &damaged, err);
+
+	for (size_t i = 0; rc == 0 && i < damaged.n; i++)
+		say(s, "snapshot %s is damaged: run 'zstore check'", zs_name_hex(&damaged.v[i], hex));
+	*out_damaged = damaged.n > 0;
+	zs_names_fini(&damaged);
+	return rc;
+}
+
 void session_fini(struct session *s)
 {
 	zs_store_free(s->store);
