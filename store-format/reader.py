@@ -940,6 +940,7 @@ class Target:
         if kind == 1:
             self.write_file(parent, name, entry, content)
         elif kind == 3:
+            check(0 not in entry["target"], "a link's target has a NUL")
             os.symlink(entry["target"], name, dir_fd=parent)
         elif kind == 4:
             os.mkfifo(name, 0o600, dir_fd=parent)
