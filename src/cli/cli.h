@@ -111,6 +111,7 @@ int secret_looks_like_recovery(struct zs_span text);
 void print_safe(FILE *f, struct zs_span text, size_t max_columns); /* 0: no limit */
 const char *size_text(uint64_t bytes, char out[static 16]);
 const char *local_time(int64_t ns, char out[static 32]);
+void stdout_flush(void);
 int stdout_close(struct zs_err *err) ZS_MUST_USE; /* flush; an error that happened while writing is one */
 
 /* JSON: a value at a time; commas and nesting are kept by the writer. */

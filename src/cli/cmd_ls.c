@@ -8,7 +8,7 @@
 #include "cli.h"
 
 #define CACHE_BYTES (8u << 20)
-#define SORT_BYTES (16u << 20)
+#define SORT_BYTES (8u << 20)
 
 enum sort_key { SORT_NONE, SORT_NAME, SORT_SIZE, SORT_DATE, SORT_FROM, SORT_SUBJECT };
 
@@ -238,7 +238,7 @@ static int on_entry(void *ctx, struct zs_span path, const struct zs_entry *e, st
 	if (interrupted())
 		return zs_fail(err, ZS_STOPPED, "interrupted");
 	if (ferror(stdout))
-		return zs_fail(err, ZS_SYSTEM, "cannot write the output");
+		return stdout_close(err);
 	if (l->sorter)
 		return sort_add(l, path, e, err);
 	print_entry(l, path, e);

@@ -117,7 +117,7 @@ static const struct opt key_options[] = {
 };
 
 static const struct command command_init = {"init", "[REPO]", "make a repository", 0, 1, NEED_NOTHING, init_options, cmd_init};
-static const struct command command_backup = {"backup", "PATH... | --command --name PATH -- COMMAND [ARG...]",
+static const struct command command_backup = {"backup", "PATH... | --stdin --name PATH | --command --name PATH -- COMMAND [ARG...]",
     "store a snapshot of files, a stream or a command's output", 0, -1, NEED_STORE, backup_options, cmd_backup};
 static const struct command command_snapshots = {"snapshots", "[SNAPSHOT...]", "list snapshots", 0, -1, NEED_STORE, snapshots_options, cmd_snapshots};
 static const struct command command_ls = {"ls", "SNAPSHOT[:PATH]... | --all-snapshots PATH", "list what is in a snapshot", 1, -1, NEED_STORE, ls_options, cmd_ls};
@@ -127,7 +127,7 @@ static const struct command command_forget = {"forget", "SNAPSHOT...", "remove s
 static const struct command command_check = {"check", "", "verify the repository", 0, 0, NEED_STORE, check_options, cmd_check};
 static const struct command command_key = {"key", "list | add | remove SLOT | passwd", "manage passphrases, key files, recovery codes", 1, 2, NEED_STORE, key_options, cmd_key};
 static const struct command command_stats = {"stats", "", "sizes of the repository", 0, 0, NEED_STORE, no_options, cmd_stats};
-static const struct command command_version = {"version", "", "versions of program, format and libraries", 0, 0, NEED_NOTHING, no_options, cmd_version};
+static const struct command command_version = {"version", "", "versions of the program and of the repository format", 0, 0, NEED_NOTHING, no_options, cmd_version};
 static const struct command command_help = {"help", "[COMMAND]", "this help", 0, 1, NEED_NOTHING, no_options, cmd_help};
 
 const struct command *const cli_commands[] = {&command_init, &command_backup, &command_snapshots, &command_ls, &command_extract,

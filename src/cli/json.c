@@ -112,7 +112,10 @@ void json_time(struct json *j, int64_t ns)
 void json_end(struct json *j)
 {
 	(void)fputc('\n', j->f);
-	(void)fflush(j->f);
+	if (j->f == stdout)
+		stdout_flush();
+	else
+		(void)fflush(j->f);
 }
 
 static void base64(FILE *f, struct zs_span s)

@@ -2,12 +2,16 @@
  * zstore: find the command, read its options, open what it needs, run it, report, and
  * turn the cause of a failure into an exit code.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <locale.h>
 #include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -84,25 +88,42 @@ static int run_command(struct session *s, int argc, char **argv, struct zs_err *
 	return rc;
 }
 
+/* Who reads no further, as head(1), knows that; everything else is said. */
+static void say_failure(struct session *s, const struct zs_err *err)
+{
+	if (err->sys != EPIPE)
+		say_error(s, err);
+}
+
 static int finish(struct session *s, int rc, struct zs_err *err)
 {
 	struct zs_err late = {0};
 
 	if (rc < 0) {
-		say_error(s, err);
+		say_failure(s, err);
 		rc = exit_code_of(err);
 	}
 	if (stdout_close(&late) < 0 && rc == EXIT_OK) {
-		say_error(s, &late);
+		say_failure(s, &late);
 		rc = EXIT_FAILED;
 	}
 	return rc;
 }
 
-static int overview(int argc)
+/* No command: that is right only for --help and --version. */
+static int without_command(int argc, char **argv, struct session *s, struct zs_err *err)
 {
-	options_overview();
-	return argc > 1 && fflush(stdout) == 0 ? EXIT_OK : EXIT_USAGE;
+	if (argc < 2)
+		return zs_fail(err, ZS_USAGE, "which command? See 'zstore help'");
+	for (int i = 1; i < argc; i++) {
+		if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+			return cmd_help(s, 0, NULL, err);
+	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
+		printf("zstore %s\n", ZS_PROGRAM_VERSION);
+		return EXIT_OK;
+	}
+	return zs_fail(err, ZS_USAGE, "no command after '%s'; see 'zstore help'", argv[argc - 1]);
 }
 
 /* The words around the command's name, without it. */
@@ -118,8 +139,24 @@ static char **without(int argc, char **argv, int position, int *out_n)
 	return rest;
 }
 
+/*
+ * A descriptor that the caller closed must not become a file of the repository: what is printed would go into it.  What
+ * takes its place fails as the closed one would.
+ */
+static void hold_descriptor(int fd, int flags)
+{
+	if (fcntl(fd, F_GETFD) < 0 && errno == EBADF && open("/dev/null", flags) != fd)
+		_exit(EXIT_FAILED);
+}
+
 static void process_setup(void)
 {
+	hold_descriptor(STDIN_FILENO, O_WRONLY);
+	hold_descriptor(STDOUT_FILENO, O_RDONLY);
+	hold_descriptor(STDERR_FILENO, O_WRONLY);
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+	(void)prctl(PR_SET_DUMPABLE, 0); /* no keys in a core file; the sanitizers' leak check cannot live with it */
+#endif
 	(void)setlocale(LC_CTYPE, "");
 	tzset();
 	(void)umask(077);
@@ -141,13 +178,9 @@ int main(int argc, char **argv)
 
 	memset(&s, 0, sizeof s);
 	process_setup();
-	if (argc == 2 && strcmp(argv[1], "--version") == 0) {
-		printf("zstore %s\n", ZS_PROGRAM_VERSION);
-		return EXIT_OK;
-	}
-	if (position < 0)
-		return overview(argc);
-	if (!(s.command = find_command(argv[position]))) {
+	if (position < 0) {
+		rc = without_command(argc, argv, &s, &err);
+	} else if (!(s.command = find_command(argv[position]))) {
 		zs_fail(&err, ZS_USAGE, "no command '%s'; see 'zstore help'", argv[position]);
 	} else if (!(words = without(argc, argv, position, &n))) {
 		zs_fail_nomem(&err);

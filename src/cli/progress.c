@@ -83,7 +83,7 @@ static unsigned columns(void)
 {
 	struct winsize w;
 
-	return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? w.ws_col : 80;
+	return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? w.ws_col : 80;
 }
 
 static void show_line(const struct zs_progress *p, uint64_t elapsed_ns)
@@ -102,7 +102,8 @@ static void show_line(const struct zs_progress *p, uint64_t elapsed_ns)
 	}
 	n = snprintf(line, sizeof line, "%s%s  %llu files, %s, %s/s%s  ", p->phase ? p->phase : "", percent,
 	    (unsigned long long)p->files, done, rate, eta);
-	(void)fprintf(stderr, "\r\033[K%s", line);
+	/* A line that wraps could not be taken back: cut it at the last column but one. */
+	(void)fprintf(stderr, "\r\033[K%.*s", (int)columns() - 1, line);
 	if (n > 0 && (unsigned)n + 10 < columns())
 		print_safe(stderr, p->current, columns() - (unsigned)n - 1);
 	(void)fflush(stderr);
@@ -127,6 +128,15 @@ static void on_progress(void *ctx, const struct zs_progress *p)
 	(void)pthread_mutex_unlock(&pr->lock);
 }
 
+/* Most texts name the path already, as "PATH: reason" or "cannot open PATH: reason". */
+static int names_path(struct zs_span text, struct zs_span path)
+{
+	const uint8_t *at = path.n ? memmem(text.p, text.n, path.p, path.n) : NULL;
+	const uint8_t *end = at ? at + path.n : NULL;
+
+	return at && (at == text.p || at[-1] == ' ' || at[-1] == '/') && end < text.p + text.n && *end == ':';
+}
+
 static void on_problem(void *ctx, struct zs_span path, const struct zs_err *err)
 {
 	struct session *s = ctx;
@@ -135,8 +145,10 @@ static void on_problem(void *ctx, struct zs_span path, const struct zs_err *err)
 	(void)pthread_mutex_lock(&s->progress->lock);
 	s->problems++;
 	(void)fputs("zstore: ", stderr);
-	print_safe(stderr, path, 0);
-	(void)fputs(": ", stderr);
+	if (!names_path(zs_span_str(err->text), path)) {
+		print_safe(stderr, path, 0);
+		(void)fputs(": ", stderr);
+	}
 	print_safe(stderr, zs_span_str(err->text), 0);
 	(void)fputc('\n', stderr);
 	(void)pthread_mutex_unlock(&s->progress->lock);

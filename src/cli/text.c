@@ -34,31 +34,59 @@ static size_t utf8_at(const uint8_t *p, size_t n, uint32_t *out)
 /* Controls, and what reorders or hides text on a screen. */
 static int is_unsafe(uint32_t c)
 {
-	return c < 0x20 || (c >= 0x7f && c < 0xa0) || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x61c || (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
 	       (c >= 0x2060 && c <= 0x206f) || c == 0xfeff || (c >= 0xfff9 && c <= 0xfffb) || c >= 0xe0000;
+}
+
+/* The character at p as it may be shown: its bytes taken; *out_columns as wide as it will be. */
+static size_t safe_at(const uint8_t *p, size_t n, char out[static 16], size_t *out_columns)
+{
+	uint32_t c = 0;
+	size_t len = utf8_at(p, n, &c);
+
+	if (len == 0)
+		(void)snprintf(out, 16, "\\x%02x", p[0]);
+	else if (c == '\n' || c == '\t' || c == '\\')
+		(void)snprintf(out, 16, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : '\\');
+	else if (is_unsafe(c))
+		(void)snprintf(out, 16, c < 0x100 ? "\\x%02x" : "\\u%04x", (unsigned)c);
+	else {
+		(void)snprintf(out, 16, "%.*s", (int)len, (const char *)p);
+		*out_columns = wcwidth((wchar_t)c) == 2 ? 2 : 1;
+		return len;
+	}
+	*out_columns = strlen(out);
+	return len ? len : 1;
+}
+
+/* 1 if all of text is shown in so many columns. */
+static int safe_fits(struct zs_span text, size_t columns)
+{
+	size_t width;
+	char shown[16];
+
+	for (size_t i = 0; i < text.n; columns -= width) {
+		i += safe_at(text.p + i, text.n - i, shown, &width);
+		if (width > columns)
+			return 0;
+	}
+	return 1;
 }
 
 void print_safe(FILE *f, struct zs_span text, size_t max_columns)
 {
-	size_t columns = 0;
-	uint32_t c;
+	size_t columns = 0, width, len;
+	char shown[16];
 
-	for (size_t i = 0, len; i < text.n; i += len ? len : 1) {
-		if (max_columns && columns + 4 > max_columns && i + 4 < text.n) {
+	for (size_t i = 0; i < text.n; i += len, columns += width) {
+		len = safe_at(text.p + i, text.n - i, shown, &width);
+		/* The last three columns are for the dots, unless the rest fits. */
+		if (max_columns && columns + width + 3 > max_columns &&
+		    !safe_fits(zs_span(text.p + i, text.n - i), max_columns - columns)) {
 			(void)fputs("...", f);
 			return;
 		}
-		len = utf8_at(text.p + i, text.n - i, &c);
-		if (len == 0) {
-			columns += (size_t)fprintf(f, "\\x%02x", text.p[i]);
-		} else if (c == '\n' || c == '\t' || c == '\\') {
-			columns += (size_t)fprintf(f, "\\%c", c == '\n' ? 'n' : c == '\t' ? 't' : '\\');
-		} else if (is_unsafe(c)) {
-			columns += (size_t)fprintf(f, c < 0x100 ? "\\x%02x" : "\\u%04x", c);
-		} else {
-			(void)fwrite(text.p + i, 1, len, f);
-			columns += 1;
-		}
+		(void)fputs(shown, f);
 	}
 }
 
@@ -89,12 +117,21 @@ const char *local_time(int64_t ns, char out[static 32])
 	return out;
 }
 
-int stdout_close(struct zs_err *err)
+static int stdout_errno; /* of the first failure: stdio tells it only once */
+
+void stdout_flush(void)
 {
 	errno = 0;
-	if (fflush(stdout) == 0 && !ferror(stdout))
+	if (fflush(stdout) != 0 && stdout_errno == 0)
+		stdout_errno = errno;
+}
+
+int stdout_close(struct zs_err *err)
+{
+	stdout_flush();
+	if (stdout_errno == 0 && !ferror(stdout))
 		return 0;
-	return zs_fail_sys(err, ZS_SYSTEM, errno, "cannot write the output");
+	return zs_fail_sys(err, ZS_SYSTEM, stdout_errno ? stdout_errno : EIO, "cannot write the output");
 }
 
 void say(struct session *s, const char *fmt, ...)
