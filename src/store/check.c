@@ -119,14 +119,17 @@ static int check_type(const struct check *k, enum zs_object type,
 
 /* --------------------------------------------------------------------- packs */
 
-static int check_named_pack(const struct check *k, const struct zs_collector *c, const struct collect_pack *p,
-    struct zs_err *err)
+static int check_named_pack(const struct check *k, const struct zs_collector *c, uint32_t ordinal, struct zs_err *err)
 {
+	const struct collect_pack *p = &c->packs[ordinal];
 	const struct collect_object *o = collect_look_listed(c, &p->name);
+	int missing = o ? 0 : sync_is_missing(k->st, ordinal, err);
 	char hex[ZS_NAME_HEX], text[200];
 
 	zs_name_hex(&p->name, hex);
-	if (o && o->bytes == p->stored_bytes)
+	if (missing < 0)
+		return -1;
+	if (o ? o->bytes == p->stored_bytes : !missing)
 		return 0;
 	if (o)
 		snprintf(text, sizeof(text), "pack %s has %llu bytes, not %llu", hex, (unsigned long long)o->bytes,
@@ -157,7 +160,7 @@ static int check_packs(const struct check *k, uint64_t *out_unreferenced, struct
 		if (p->is_dead)
 			continue;
 		known += collect_look_listed(&c, &p->name) != NULL;
-		rc = check_named_pack(k, &c, p, err);
+		rc = check_named_pack(k, &c, i, err);
 	}
 	if (rc == 0)
 		*out_unreferenced = c.listing_count > known ? c.listing_count - known : 0;

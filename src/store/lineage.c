@@ -20,6 +20,8 @@ struct lineage {
 /* 1 it is there or was removed properly (or is no name at all), 0 it is missing, -1. */
 static int lineage_accounted(struct lineage *x, const struct zs_name *name, struct zs_err *err)
 {
+	uint64_t bytes;
+
 	if (zs_name_cmp(name, &zs_name_zero) == 0 || zs_names_has(&x->present, name))
 		return 1;
 	if (!x->has_removed) {
@@ -27,7 +29,8 @@ static int lineage_accounted(struct lineage *x, const struct zs_name *name, stru
 			return -1;
 		x->has_removed = 1;
 	}
-	return zs_names_has(&x->removed.names, name);
+	/* It may have been made since the listing: another process of this client remembers it already. */
+	return zs_names_has(&x->removed.names, name) ? 1 : zs_backend_stat(x->st->be, ZS_OBJ_SNAPSHOT, name, &bytes, err);
 }
 
 static int lineage_check_history(struct lineage *x, const struct history *h, struct zs_err *err)

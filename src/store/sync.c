@@ -106,6 +106,23 @@ int zs_store_sync(struct zs_store *st, struct zs_err *err)
 	return sync_index(st, SYNC_LENIENT, err);
 }
 
+int sync_is_missing(struct zs_store *st, uint32_t ordinal, struct zs_err *err)
+{
+	struct zs_index_pack_info info;
+	uint64_t bytes;
+	int there;
+
+	if (zs_index_pack_info(st->index, ordinal, &info, err) < 0)
+		return -1;
+	there = zs_backend_stat(st->be, ZS_OBJ_PACK, &info.name, &bytes, err);
+	if (there != 0)
+		return there < 0 ? -1 : 0;
+	/* Index objects are deleted before packs: if a prune did it, a sync after the look shows it. */
+	if (zs_store_sync(st, err) < 0 || zs_index_pack_info(st->index, ordinal, &info, err) < 0)
+		return -1;
+	return !info.dead;
+}
+
 int sync_publish(struct zs_store *st, const struct zs_index_object *o, struct zs_name *out_name, struct zs_err *err)
 {
 	int rc;

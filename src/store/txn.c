@@ -103,6 +103,9 @@ static int txn_note_missing(struct zs_txn *txn, struct zs_err *err)
 		rc = zs_index_pack_info(txn->st->index, i, &info, err);
 		if (rc < 0 || info.dead || zs_names_has(&there, &info.name))
 			continue;
+		rc = sync_is_missing(txn->st, i, err);
+		if (rc <= 0)
+			continue;
 		open_warn(txn->st, "pack %s is missing: what it held is stored again; run 'zstore check'", zs_name_hex(&info.name, hex));
 		rc = zs_names_add(&txn->condemned, &info.name, err);
 	}
