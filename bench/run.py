@@ -172,7 +172,6 @@ def carry_out(a, work):
                 "data": {"from": source, "files": files, "bytes": size, "day2_put": len(next_day.put), "day2_gone": len(next_day.gone)}}
     data.say("%s: %d files, %d bytes" % (source, files, size))
     bench = Bench(work, used, day1)
-    document["peak_floor_kib"] = measure([["true"]], used[0].env, work, bench.out, bench.log)["peak_kib"]
     bench.backups(next_day)
     bench.reads_and_prune()
     if mail:
@@ -180,6 +179,7 @@ def carry_out(a, work):
             data.part_of(mail, a.bytes)
         document["data"]["mail_files"], document["data"]["mail_bytes"] = data.inventory(mail)
         bench.real_mail(mail)
+    document["peak_floor_kib"] = measure([["true"]], used[0].env, work, bench.out, bench.log)["peak_kib"]
     if not mail:
         bench.notes.append("real mail alone: not measured, corpus/mail.tar.zst is absent; the figures are of made-up mail and say little")
     if a.quick:

@@ -3,6 +3,7 @@
  * snapshot.  Threads belong to the two pipelines; this file opens, joins and
  * closes them, and decides what a failure or a wish to stop leaves behind.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -95,6 +96,24 @@ static int same_strings(const struct zs_strings *a, const struct zs_strings *b)
 		if (strcmp(a->v[i], b->v[i]) != 0)
 			return 0;
 	return 1;
+}
+
+/* All that can be read: one that is damaged is told, but bars no new one. */
+static int list_snapshots(const struct backup *b, struct zs_snapshot_list *out, struct zs_err *err)
+{
+	const struct zs_observer *o = b->settings->observer;
+	struct zs_names damaged = {0};
+	struct zs_err why = {0};
+	char hex[ZS_NAME_HEX], label[ZS_NAME_HEX + 16];
+	int rc = zs_store_snapshots(b->store, out, &damaged, err);
+
+	for (size_t i = 0; o && o->problem && i < damaged.n; i++) {
+		(void)snprintf(label, sizeof label, "snapshot %.12s", zs_name_hex(&damaged.v[i], hex));
+		(void)zs_fail(&why, ZS_CORRUPT, "is damaged and was passed over");
+		o->problem(o->ctx, zs_span_str(label), &why);
+	}
+	zs_names_fini(&damaged);
+	return rc;
 }
 
 /* The newest snapshot of this host, of these paths if there is one. */
@@ -249,7 +268,7 @@ static int backup_write(struct backup *b, struct zs_err *err)
 
 	if (zs_store_begin(b->store, ZS_SESSION_WRITER, &b->txn, err) < 0)
 		return -1;
-	if (zs_store_snapshots(b->store, &snapshots, NULL, err) < 0)
+	if (list_snapshots(b, &snapshots, err) < 0)
 		goto out;
 	previous = previous_of(&snapshots, b->settings);
 	if (previous) {
@@ -296,7 +315,7 @@ static int backup_pretend(struct backup *b, struct zs_err *err)
 	const struct zs_snapshot *previous;
 	int rc;
 
-	if (zs_store_snapshots(b->store, &snapshots, NULL, err) < 0)
+	if (list_snapshots(b, &snapshots, err) < 0)
 		return -1;
 	previous = previous_of(&snapshots, b->settings);
 	rc = backup_dry_run(b, previous ? &previous->root : NULL, err);

@@ -204,7 +204,7 @@ HELP void crash_message(unsigned i, uint32_t seed, size_t attached)
 HELP void crash_day1(void)
 {
 	crash_sh("mkdir -p src/accounts/u0@example.org/Inbox src/accounts/u1@example.org/Inbox src/deep/a/b/c/d src/empty");
-	for (unsigned i = 0; i < 34; i++)
+	for (unsigned i = 0; i < 30; i++)
 		crash_message(i, i % 6, 2000 + i % 6 * 4000);
 	crash_write_random("src/large", 100, 150001);
 	crash_write_random("src/deep/a/b/c/d/file", 101, 40000);
@@ -217,7 +217,7 @@ HELP void crash_day1(void)
 
 HELP void crash_day2(void)
 {
-	for (unsigned i = 34; i < 40; i++)
+	for (unsigned i = 30; i < 36; i++)
 		crash_message(i, i, 9000);
 	crash_message(3, 3, 14000);
 	crash_sh("rm src/accounts/u0@example.org/Inbox/msg-0.* src/accounts/u1@example.org/Inbox/msg-1.*; rm -r src/deep/a/b;"
@@ -267,7 +267,7 @@ HELP int crash_init(struct zs_backend *be, struct zs_err *err)
 	config.level = 1;
 	for (int k = ZS_KIND_TEXT; k < ZS_KINDS; k++)
 		if (k != ZS_KIND_TREE)
-			config.sizes[k] = (struct zs_config_sizes){512, 2048, 8192};
+			config.sizes[k] = (struct zs_config_sizes){2048, 8192, 32768};
 	return zs_store_init(be, &config, &secret, "test", NULL, err);
 }
 
