@@ -163,12 +163,15 @@ static int check_rows(struct check_pack *k, const struct zs_pack_dir *dir, struc
 static int check_content(struct check_pack *k, struct zs_err *err)
 {
 	struct zs_pack_dir dir = {0};
+	struct zs_pack_trailer trailer;
 	struct zs_pack_tag tag;
 	int rc;
 
-	if (packs_load_dir(k->st, &k->info.name, k->info.stored_bytes, &dir, &tag, NULL, err) < 0)
+	if (packs_load_dir(k->st, &k->info.name, k->info.stored_bytes, &dir, &tag, &trailer, err) < 0)
 		return judge(k, err) < 0 ? -1 : 0;
 	rc = check_blocks(k, &dir, err);
+	if (rc == 0 && packs_check_padding(k->st, &k->info.name, &trailer, err) < 0 && judge(k, err) < 0)
+		rc = -1;
 	if (rc == 0 && (dir.chunk_count != k->info.chunk_count || dir.block_count != k->info.block_count ||
 			   memcmp(tag.b, k->info.tag, sizeof(tag.b)) != 0))
 		rc = found(k, "its directory is not what the index says", err);

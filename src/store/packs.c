@@ -147,29 +147,25 @@ out:
 	return rc;
 }
 
-int packs_parse_dir(const struct zs_pack_seal *seal, struct zs_span pack, struct zs_pack_dir *out, struct zs_err *err)
+int packs_check_padding(struct zs_store *st, const struct zs_name *pack, const struct zs_pack_trailer *t, struct zs_err *err)
 {
-	struct zs_buf padding = ZS_BUF_INIT;
-	struct zs_pack_trailer t;
-	struct zs_span part;
+	struct zs_buf sealed = ZS_BUF_INIT, padding = ZS_BUF_INIT;
+	struct zs_pack_seal *seal = NULL;
 	int rc = -1;
 
-	if (pack.n < PACKS_MIN)
-		return packs_too_short(pack.n, err);
-	if (packs_open_trailer(seal, zs_span(pack.p + pack.n - ZS_PACK_TRAILER, ZS_PACK_TRAILER), pack.n, &t, err) < 0)
-		return -1;
-	part = zs_span(pack.p + t.padding_offset, t.padding_stored_bytes);
-	if (zs_pack_open_part(seal, ZS_PART_PADDING, STORE_PART_PADDING, part, &padding, err) < 0)
+	if (packs_open_seal(st, pack, NULL, NULL, &seal, err) < 0)
 		goto out;
-	for (size_t i = 0; i < padding.n; i++) {
-		if (padding.p[i] != 0) {
-			zs_fail(err, ZS_CORRUPT, "its padding is not empty");
-			goto out;
-		}
-	}
-	part = zs_span(pack.p + t.dir_offset, t.dir_stored_bytes);
-	rc = packs_open_dir(seal, part, &t, pack.n, out, err);
+	if (zs_backend_get(st->be, ZS_OBJ_PACK, pack, t->padding_offset, t->padding_stored_bytes, &sealed, err) < 0)
+		goto out;
+	if (zs_pack_open_part(seal, ZS_PART_PADDING, STORE_PART_PADDING, zs_buf_span(&sealed), &padding, err) < 0)
+		goto out;
+	rc = 0;
+	for (size_t i = 0; rc == 0 && i < padding.n; i++)
+		if (padding.p[i] != 0)
+			rc = zs_fail(err, ZS_CORRUPT, "its padding is not empty");
 out:
+	zs_pack_seal_free(seal);
+	zs_buf_fini(&sealed);
 	zs_buf_fini(&padding);
 	return rc;
 }

@@ -127,8 +127,8 @@ int packs_open_seal(struct zs_store *st, const struct zs_name *pack, const uint8
  * out_trailer may be NULL.  stored_bytes: size of the object. */
 int packs_load_dir(struct zs_store *st, const struct zs_name *pack, uint64_t stored_bytes, struct zs_pack_dir *out,
     struct zs_pack_tag *out_tag, struct zs_pack_trailer *out_trailer, struct zs_err *err) ZS_MUST_USE;
-/* The same from the whole object in memory; also opens the padding and demands zeros. */
-int packs_parse_dir(const struct zs_pack_seal *seal, struct zs_span pack, struct zs_pack_dir *out,
+/* Open the padding that the trailer tells of, and demand zeros. */
+int packs_check_padding(struct zs_store *st, const struct zs_name *pack, const struct zs_pack_trailer *t,
     struct zs_err *err) ZS_MUST_USE;
 /* An opened block part (head and payload): decompressed, appended to *out. */
 int packs_unpack_block(struct zs_press *press, struct zs_span opened, struct zs_buf *out,

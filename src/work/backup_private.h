@@ -49,8 +49,8 @@ struct job { /* items that follow each other; spans point into arena, which neve
 	uint8_t *arena;
 	size_t arena_used, arena_size;
 };
-struct job *job_new(size_t arena_size); /* NULL: no memory */
-void job_free(struct job *j);
+struct job *backup_job_new(size_t arena_size); /* NULL: no memory */
+void backup_job_free(struct job *j);
 
 /* -------------------------------------------------------------------- results */
 
@@ -71,11 +71,11 @@ struct batch { /* what a worker hands to the sink */
 	struct zs_buf records; /* of struct record */
 	uint64_t read_bytes;
 };
-struct batch *batch_new(void);
-void batch_free(struct batch *b);
-size_t batch_count(const struct batch *b);
-struct record *batch_record(const struct batch *b, size_t i);
-int batch_add(struct batch *b, const struct record *r, struct zs_err *err) ZS_MUST_USE;
+struct batch *backup_batch_new(void);
+void backup_batch_free(struct batch *b);
+size_t backup_batch_count(const struct batch *b);
+struct record *backup_batch_record(const struct batch *b, size_t i);
+int backup_batch_add(struct batch *b, const struct record *r, struct zs_err *err) ZS_MUST_USE;
 #define BATCH_FULL (1u << 20)
 
 /* --------------------------------------------------------------------- the run */

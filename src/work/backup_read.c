@@ -21,12 +21,12 @@ struct reader { /* one worker's */
 	struct zs_emitter *out;
 };
 
-struct batch *batch_new(void)
+struct batch *backup_batch_new(void)
 {
 	return calloc(1, sizeof(struct batch));
 }
 
-void batch_free(struct batch *b)
+void backup_batch_free(struct batch *b)
 {
 	if (!b)
 		return;
@@ -35,17 +35,17 @@ void batch_free(struct batch *b)
 	free(b);
 }
 
-size_t batch_count(const struct batch *b)
+size_t backup_batch_count(const struct batch *b)
 {
 	return b->records.n / sizeof(struct record);
 }
 
-struct record *batch_record(const struct batch *b, size_t i)
+struct record *backup_batch_record(const struct batch *b, size_t i)
 {
 	return (struct record *)(void *)b->records.p + i;
 }
 
-int batch_add(struct batch *b, const struct record *r, struct zs_err *err)
+int backup_batch_add(struct batch *b, const struct record *r, struct zs_err *err)
 {
 	return zs_buf_add(&b->records, r, sizeof *r, err);
 }
@@ -74,14 +74,14 @@ void backup_reader_free(void *ctx, void *state)
 	zs_splitter_free(r->splitter);
 	zs_recipe_writer_free(r->recipe);
 	zs_buf_fini(&r->storage);
-	batch_free(r->batch);
+	backup_batch_free(r->batch);
 	free(r->window);
 	free(r);
 }
 
 static int reader_batch(struct reader *r, struct zs_err *err)
 {
-	if (!r->batch && !(r->batch = batch_new()))
+	if (!r->batch && !(r->batch = backup_batch_new()))
 		return zs_fail_nomem(err);
 	return 0;
 }
@@ -110,7 +110,7 @@ static int on_chunk(void *ctx, enum zs_kind kind, const struct zs_id *id, struct
 	rec.at = r->batch->data.n;
 	if (zs_buf_add_span(&r->batch->data, plain, err) < 0)
 		return -1;
-	return batch_add(r->batch, &rec, err);
+	return backup_batch_add(r->batch, &rec, err);
 }
 
 static int on_recipe(void *ctx, struct zs_span ops, struct zs_err *err)
@@ -253,7 +253,7 @@ static int add_entry(struct reader *r, const struct item *it, const struct zs_en
 		rec.link_dev = e->link_dev;
 		rec.link_ino = e->link_ino;
 	}
-	return batch_add(r->batch, &rec, err);
+	return backup_batch_add(r->batch, &rec, err);
 }
 
 static int read_item(struct reader *r, const struct item *it, struct zs_err *err)
@@ -285,13 +285,13 @@ static int read_item(struct reader *r, const struct item *it, struct zs_err *err
 void backup_job_drop(void *ctx, void *job)
 {
 	(void)ctx;
-	job_free(job);
+	backup_job_free(job);
 }
 
 void backup_batch_drop(void *ctx, void *batch)
 {
 	(void)ctx;
-	batch_free(batch);
+	backup_batch_free(batch);
 }
 
 int backup_read(void *ctx, void *state, void *job, struct zs_emitter *out, struct zs_err *err)
@@ -306,8 +306,8 @@ int backup_read(void *ctx, void *state, void *job, struct zs_emitter *out, struc
 		rc = read_item(r, &j->items[i], err);
 	if (rc == 0)
 		rc = reader_emit(r, err);
-	batch_free(r->batch);
+	backup_batch_free(r->batch);
 	r->batch = NULL;
-	job_free(j);
+	backup_job_free(j);
 	return rc;
 }

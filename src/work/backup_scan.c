@@ -24,7 +24,7 @@ struct scan {
 	struct job *job;
 };
 
-struct job *job_new(size_t arena_size)
+struct job *backup_job_new(size_t arena_size)
 {
 	struct job *j = malloc(sizeof *j);
 
@@ -41,7 +41,7 @@ struct job *job_new(size_t arena_size)
 	return j;
 }
 
-void job_free(struct job *j)
+void backup_job_free(struct job *j)
 {
 	if (!j)
 		return;
@@ -82,7 +82,7 @@ static int scan_room(struct scan *s, size_t bytes, uint64_t content, struct zs_e
 		     (j->bytes > 0 && content > 0 && j->bytes + content > JOB_BYTES)) &&
 	    scan_push(s, err) < 0)
 		return -1;
-	if (!s->job && !(s->job = job_new(bytes > ARENA_BYTES ? bytes : ARENA_BYTES)))
+	if (!s->job && !(s->job = backup_job_new(bytes > ARENA_BYTES ? bytes : ARENA_BYTES)))
 		return zs_fail_nomem(err);
 	return 0;
 }
@@ -289,7 +289,7 @@ int backup_scan(struct backup *b, struct zs_store_reader *reader, const struct z
 		goto out;
 	rc = scan_all(&s, err);
 out:
-	job_free(s.job);
+	backup_job_free(s.job);
 	backup_links_free(s.links);
 	zs_tree_cursor_free(s.old);
 	zs_buf_fini(&s.old_path);

@@ -108,8 +108,8 @@ int backup_sink(void *ctx, void *result, struct zs_err *err)
 	const struct zs_observer *o = b->settings->observer;
 	int rc = 0;
 
-	for (size_t i = 0, n = batch_count(batch); rc == 0 && i < n; i++)
-		rc = sink_record(b, batch, batch_record(batch, i), err);
+	for (size_t i = 0, n = backup_batch_count(batch); rc == 0 && i < n; i++)
+		rc = sink_record(b, batch, backup_batch_record(batch, i), err);
 	b->report->read_bytes += batch->read_bytes;
 	if (rc == 0 && o && o->progress) {
 		b->progress.stored_bytes = zs_store_txn_stored_bytes(b->txn);
@@ -117,6 +117,6 @@ int backup_sink(void *ctx, void *result, struct zs_err *err)
 		o->progress(o->ctx, &b->progress);
 	}
 	b->progress.current = zs_span(NULL, 0);
-	batch_free(batch);
+	backup_batch_free(batch);
 	return rc;
 }

@@ -262,6 +262,7 @@ int zs_check(struct zs_store *st, const struct zs_check_settings *s, struct zs_c
 	free(c.missing);
 	free(c.seen);
 	zs_buf_fini(&c.plain);
+	zs_buf_fini(&c.not_dir);
 	if (c.view)
 		zs_index_view_free(c.view);
 	zs_store_reader_free(c.reader);

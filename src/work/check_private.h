@@ -58,6 +58,7 @@ struct check {
 	size_t snapshot;
 	struct zs_id node; /* the one that was entered last, and its bytes */
 	struct zs_buf plain;
+	struct zs_buf not_dir; /* path of the last entry, unless that is a directory */
 	uint64_t chunks_gone; /* of one entry */
 	struct zs_id first_gone;
 	/* the sink's */

@@ -103,12 +103,23 @@ static int check_xattrs(const struct zs_entry *e, struct zs_err *err)
 	return got;
 }
 
+/* Only a directory has entries below it.  0, or -1 with what is wrong. */
+static int check_parent(struct check *c, struct zs_span path, const struct zs_entry *e, struct zs_err *why)
+{
+	struct zs_span not_dir = zs_buf_span(&c->not_dir);
+
+	if (not_dir.n > 0 && zs_path_below(path, not_dir))
+		return zs_fail(why, ZS_CORRUPT, "it stands below something that is no directory");
+	zs_buf_clear(&c->not_dir);
+	return e->kind == ZS_ENTRY_DIR ? 0 : zs_buf_add_span(&c->not_dir, path, why);
+}
+
 /* What can be said of an entry without reading its content.  0, or -1 with what is wrong. */
-static int check_fields(struct check *c, const struct zs_entry *e, struct zs_err *why)
+static int check_fields(struct check *c, struct zs_span path, const struct zs_entry *e, struct zs_err *why)
 {
 	char hex[ZS_ID_HEX];
 
-	if (check_xattrs(e, why) < 0)
+	if (check_parent(c, path, e, why) < 0 || check_xattrs(e, why) < 0)
 		return -1;
 	if (e->kind != ZS_ENTRY_FILE)
 		return 0;
@@ -143,7 +154,7 @@ static int check_entry(void *ctx, struct zs_span path, struct zs_span entry, str
 	}
 	if (zs_format_entry_decode(entry, &e, err) < 0)
 		return -1;
-	if (check_fields(c, &e, &why) == 0)
+	if (check_fields(c, path, &e, &why) == 0)
 		return c->joining && e.recipe.n ? check_join_add(c, path, entry, e.size, err) : 0;
 	if (!check_is_finding(&why)) {
 		*err = why;
@@ -155,16 +166,37 @@ static int check_entry(void *ctx, struct zs_span path, struct zs_span entry, str
 
 /* ------------------------------------------------------------------------- trees */
 
+/* What the snapshot says of its tree as a whole against the root node; a root that cannot be read was found before. */
+static int check_totals(struct check *c, const struct zs_snapshot *s, struct zs_err *why)
+{
+	const struct zs_tree_io io = zs_reader_tree_io(c->reader);
+	struct zs_err unread = {0};
+	struct zs_totals t;
+
+	if (zs_tree_totals(&io, &s->root, zs_span(NULL, 0), &t, &unread) < 0)
+		return 0;
+	if (t.entries != s->totals.entries || t.files != s->totals.files || t.messages != s->totals.messages ||
+	    t.bytes != s->totals.bytes)
+		return zs_fail(why, ZS_CORRUPT, "its totals are not those of its tree");
+	return 0;
+}
+
 static int check_tree(struct check *c, struct zs_err *err)
 {
 	const struct zs_tree_io io = {.ctx = c, .get = get_entered};
 	const struct zs_tree_visit visit = {.ctx = c, .enter = enter, .entry = check_entry};
 	const struct check_finding f = {.about = CHECK_OTHER};
+	const struct zs_snapshot *s = c->snapshots.v[c->snapshot].snapshot;
 	struct zs_err why = {0};
 	char label[24];
 
-	if (zs_tree_visit(&io, &c->snapshots.v[c->snapshot].snapshot->root, &visit, &why) == 0)
-		return 0;
+	zs_buf_clear(&c->not_dir);
+	if (zs_tree_visit(&io, &s->root, &visit, &why) == 0) {
+		if (check_totals(c, s, &why) == 0)
+			return 0;
+		(void)zs_context(&why, "%s", check_label(c, c->snapshot, label));
+		return check_say(c, &f, zs_span(NULL, 0), &why, err);
+	}
 	if (!check_is_finding(&why)) {
 		*err = why;
 		return -1;

@@ -59,16 +59,16 @@ void restore_problem(struct restore *r, struct zs_span path, const struct zs_err
 		o->problem(o->ctx, path, why);
 }
 
-int restore_fail(struct restore *r, const struct list_entry *e, enum list_state state, const struct zs_err *why,
+int restore_fail(struct restore *r, const struct list_entry *e, enum restore_list_state state, const struct zs_err *why,
     struct zs_err *err)
 {
-	enum list_state was;
+	enum restore_list_state was;
 	int rc;
 
 	(void)pthread_mutex_lock(&r->lock);
-	rc = list_state(&r->list, e->place.number, &was, err);
+	rc = restore_list_state(&r->list, e->place.number, &was, err);
 	if (rc == 0 && was != LIST_BROKEN && was != LIST_FAILED)
-		rc = list_set_state(&r->list, e->place.number, state, err);
+		rc = restore_list_set_state(&r->list, e->place.number, state, err);
 	(void)pthread_mutex_unlock(&r->lock);
 	if (rc == 0 && was != LIST_BROKEN && was != LIST_FAILED)
 		restore_problem(r, e->path, why);
@@ -145,17 +145,17 @@ static int by_packs(struct restore *r, struct zs_err *err)
 {
 	int rc = -1;
 
-	if (list_init(&r->list, r->tmp_dir, err) < 0 || sorters_new(r, err) < 0)
+	if (restore_list_init(&r->list, r->tmp_dir, err) < 0 || sorters_new(r, err) < 0)
 		goto out;
-	rc = plan_run(r, err);
+	rc = restore_plan_run(r, err);
 	if (rc == 0)
-		rc = fill_run(r, err);
+		rc = restore_fill_run(r, err);
 	if (rc == 0)
-		rc = end_run(r, err);
+		rc = restore_end_run(r, err);
 	if (rc < 0)
-		end_remove(r);
+		restore_end_remove(r);
 out:
-	list_fini(&r->list);
+	restore_list_fini(&r->list);
 	zs_sorter_free(r->plan);
 	zs_sorter_free(r->linked);
 	zs_sorter_free(r->pairs);
@@ -178,9 +178,9 @@ static int run(struct restore *r, struct zs_err *err)
 	r->progress.files_total = t->files;
 	r->progress.bytes_total = t->bytes;
 	if (r->s->dry_run)
-		return walk_run(&r->walk, &(struct walk_ops){r, dry_item, dry_bad}, err);
+		return restore_walk_run(&r->walk, &(struct walk_ops){r, dry_item, dry_bad}, err);
 	if (t->entries <= DIRECT_ENTRIES && t->files <= DIRECT_FILES && t->bytes <= DIRECT_BYTES)
-		return direct_run(r, err);
+		return restore_direct_run(r, err);
 	return by_packs(r, err);
 }
 
@@ -197,7 +197,7 @@ int zs_restore_files(struct zs_store *st, struct zs_files *to, const struct zs_r
 		return zs_fail(err, ZS_SYSTEM, "no mutex");
 	if (zs_store_reader_new(st, READER_CACHE, &r.reader, err) < 0)
 		goto out;
-	if (walk_init(&r.walk, s, r.reader, r.tmp_dir, err) == 0)
+	if (restore_walk_init(&r.walk, s, r.reader, r.tmp_dir, err) == 0)
 		rc = run(&r, err);
 	if (rc == 0 && r.is_cut) {
 		*err = r.cut;
@@ -208,7 +208,7 @@ int zs_restore_files(struct zs_store *st, struct zs_files *to, const struct zs_r
 	*out = r.report;
 	*out_damaged = r.damaged;
 out:
-	walk_fini(&r.walk);
+	restore_walk_fini(&r.walk);
 	zs_store_reader_free(r.reader);
 	(void)pthread_mutex_destroy(&r.lock);
 	return rc;

@@ -28,7 +28,7 @@ static int work(void *ctx, void *state, void *job, struct zs_emitter *out, struc
 	while (rc == 0 && rest.n) {
 		struct list_entry e;
 
-		rc = list_unpack(&rest, &e, err);
+		rc = restore_list_unpack(&rest, &e, err);
 		if (rc == 0)
 			rc = b->ops.item(b->ops.r, &e, err);
 	}
@@ -44,7 +44,7 @@ static int sink(void *ctx, void *result, struct zs_err *err)
 	return 0;
 }
 
-int batches_init(struct batches *b, const struct batch_ops *ops, struct zs_err *err)
+int restore_batches_init(struct batches *b, const struct batch_ops *ops, struct zs_err *err)
 {
 	const struct zs_pipeline_ops table = {.ctx = b, .work = work, .sink = sink, .job_free = job_free,
 	    .result_free = job_free};
@@ -68,7 +68,7 @@ static int push(struct batches *b, struct zs_err *err)
 	return zs_pipeline_push(b->pipeline, job, err);
 }
 
-int batches_add(struct batches *b, struct list_place place, struct zs_span path, struct zs_span encoded,
+int restore_batches_add(struct batches *b, struct list_place place, struct zs_span path, struct zs_span encoded,
     struct zs_err *err)
 {
 	if (!b->job) {
@@ -76,12 +76,12 @@ int batches_add(struct batches *b, struct list_place place, struct zs_span path,
 		if (!b->job)
 			return zs_fail_nomem(err);
 	}
-	if (list_pack(b->job, place, path, encoded, err) < 0)
+	if (restore_list_pack(b->job, place, path, encoded, err) < 0)
 		return -1;
 	return ++b->count >= BATCH_ITEMS || b->job->n >= BATCH_BYTES ? push(b, err) : 0;
 }
 
-int batches_end(struct batches *b, struct zs_err *err)
+int restore_batches_end(struct batches *b, struct zs_err *err)
 {
 	struct zs_err second = {0};
 	int rc = b->pipeline ? push(b, err) : 0;

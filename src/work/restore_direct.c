@@ -220,13 +220,13 @@ static int finish_dirs(struct direct *d, struct zs_err *err)
 	return 0;
 }
 
-int direct_run(struct restore *r, struct zs_err *err)
+int restore_direct_run(struct restore *r, struct zs_err *err)
 {
 	struct direct d = {.r = r, .fd = -1, .content = ZS_BUF_INIT};
 	struct zs_err why = {0};
 	int rc = 0;
 
-	if (walk_run(&r->walk, &(struct walk_ops){&d, direct_item, direct_bad}, &why) < 0) {
+	if (restore_walk_run(&r->walk, &(struct walk_ops){&d, direct_item, direct_bad}, &why) < 0) {
 		rc = restore_is_fatal(&why) ? -1 : 0;
 		r->is_cut = rc == 0;
 		r->cut = why;

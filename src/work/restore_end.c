@@ -13,7 +13,7 @@ static int finish(struct restore *r, const struct list_entry *e, struct zs_err *
 	if (zs_files_finish(r->to, e->path, &e->entry, &why) == 0) {
 		restore_count(r, &r->report.files, 1);
 		restore_count(r, &r->report.bytes, e->entry.size);
-		return list_set_state(&r->list, e->place.number, LIST_DONE, err);
+		return restore_list_set_state(&r->list, e->place.number, LIST_DONE, err);
 	}
 	if (restore_is_fatal(&why)) {
 		*err = why;
@@ -25,15 +25,15 @@ static int finish(struct restore *r, const struct list_entry *e, struct zs_err *
 
 static int finish_item(struct restore *r, const struct list_entry *e, struct zs_err *err)
 {
-	enum list_state state;
+	enum restore_list_state state;
 
-	if (list_state(&r->list, e->place.number, &state, err) < 0)
+	if (restore_list_state(&r->list, e->place.number, &state, err) < 0)
 		return -1;
 	if (state == LIST_MADE)
 		return finish(r, e, err);
 	if (state == LIST_BROKEN) {
 		zs_files_remove(r->to, e->path);
-		return list_set_state(&r->list, e->place.number, LIST_FAILED, err);
+		return restore_list_set_state(&r->list, e->place.number, LIST_FAILED, err);
 	}
 	return 0;
 }
@@ -45,18 +45,18 @@ static int finish_all(struct restore *r, struct batches *b, struct zs_err *err)
 	struct list_entry e;
 	int rc;
 
-	while ((rc = list_read(&r->list, at, &buf, &e, err)) > 0) {
+	while ((rc = restore_list_read(&r->list, at, &buf, &e, err)) > 0) {
 		/* the encoded entry is what is left of the record behind the path */
 		const uint8_t *encoded = e.path.p + e.path.n;
 
 		if (e.entry.kind == ZS_ENTRY_FILE &&
-		    batches_add(b, e.place, e.path, zs_span(encoded, (size_t)(buf.p + buf.n - encoded)), err) < 0) {
+		    restore_batches_add(b, e.place, e.path, zs_span(encoded, (size_t)(buf.p + buf.n - encoded)), err) < 0) {
 			rc = -1;
 			break;
 		}
 		if (e.place.number % 64 == 0)
 			restore_show(r, "verifying", e.path, 0);
-		at = list_after(&e, &buf);
+		at = restore_list_after(&e, &buf);
 	}
 	zs_buf_fini(&buf);
 	return rc;
@@ -68,10 +68,10 @@ static int finish_files(struct restore *r, struct zs_err *err)
 	struct batches b;
 	int rc;
 
-	if (batches_init(&b, &(struct batch_ops){r->threads, r, finish_item}, err) < 0)
+	if (restore_batches_init(&b, &(struct batch_ops){r->threads, r, finish_item}, err) < 0)
 		return -1;
 	rc = finish_all(r, &b, err);
-	if (batches_end(&b, rc < 0 ? &second : err) < 0)
+	if (restore_batches_end(&b, rc < 0 ? &second : err) < 0)
 		rc = -1;
 	return rc;
 }
@@ -81,10 +81,10 @@ static int finish_files(struct restore *r, struct zs_err *err)
 static int link_one(struct restore *r, const struct list_entry *leader, const struct list_entry *e, struct zs_err *err)
 {
 	struct zs_err why = {0};
-	enum list_state state;
+	enum restore_list_state state;
 	int rc;
 
-	if (list_state(&r->list, leader->place.number, &state, err) < 0)
+	if (restore_list_state(&r->list, leader->place.number, &state, err) < 0)
 		return -1;
 	if (state != LIST_DONE)
 		rc = zs_fail(&why, ZS_TARGET, "the file that this is another name of could not be restored");
@@ -116,9 +116,9 @@ static int link_all(struct restore *r, struct zs_err *err)
 		rc = -1;
 		memcpy(&pair, value.p, sizeof pair);
 		if (pair.leader.number != leader.place.number &&
-		    list_read(&r->list, pair.leader, &leader_buf, &leader, err) <= 0)
+		    restore_list_read(&r->list, pair.leader, &leader_buf, &leader, err) <= 0)
 			break;
-		if (restore_stopped(r, err) < 0 || list_read(&r->list, pair.other, &buf, &e, err) <= 0 ||
+		if (restore_stopped(r, err) < 0 || restore_list_read(&r->list, pair.other, &buf, &e, err) <= 0 ||
 		    link_one(r, &leader, &e, err) < 0)
 			break;
 	}
@@ -143,7 +143,7 @@ static int finish_dirs(struct restore *r, struct zs_err *err)
 		struct list_entry e;
 
 		memcpy(&place, value.p, sizeof place);
-		if (list_read(&r->list, place, &buf, &e, err) <= 0) {
+		if (restore_list_read(&r->list, place, &buf, &e, err) <= 0) {
 			rc = -1;
 			break;
 		}
@@ -160,29 +160,29 @@ static int finish_dirs(struct restore *r, struct zs_err *err)
 	return rc;
 }
 
-int end_run(struct restore *r, struct zs_err *err)
+int restore_end_run(struct restore *r, struct zs_err *err)
 {
 	if (finish_files(r, err) < 0 || link_all(r, err) < 0)
 		return -1;
 	return finish_dirs(r, err);
 }
 
-void end_remove(struct restore *r)
+void restore_end_remove(struct restore *r)
 {
 	struct zs_buf buf = ZS_BUF_INIT;
 	struct zs_err ignored = {0};
 	struct list_place at = {0, 0};
 	struct list_entry e;
 
-	if (list_flush(&r->list, &ignored) < 0)
+	if (restore_list_flush(&r->list, &ignored) < 0)
 		return;
-	while (list_read(&r->list, at, &buf, &e, &ignored) > 0) {
-		enum list_state state;
+	while (restore_list_read(&r->list, at, &buf, &e, &ignored) > 0) {
+		enum restore_list_state state;
 
-		if (list_state(&r->list, e.place.number, &state, &ignored) == 0 &&
+		if (restore_list_state(&r->list, e.place.number, &state, &ignored) == 0 &&
 		    (state == LIST_MADE || state == LIST_BROKEN))
 			zs_files_remove(r->to, e.path);
-		at = list_after(&e, &buf);
+		at = restore_list_after(&e, &buf);
 	}
 	zs_buf_fini(&buf);
 }

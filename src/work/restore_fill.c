@@ -118,18 +118,18 @@ static int file_fail(struct filler *w, const struct zs_err *why, struct zs_err *
 static int file_enter(struct filler *w, struct list_place place, struct zs_err *err)
 {
 	struct zs_err why = {0};
-	enum list_state state;
+	enum restore_list_state state;
 
 	if (place.number == w->file.place.number)
 		return w->is_alive;
 	file_leave(w);
-	if (list_state(&w->r->list, place.number, &state, err) < 0)
+	if (restore_list_state(&w->r->list, place.number, &state, err) < 0)
 		return -1;
 	if (state != LIST_MADE) {
 		w->file.place = place;
 		return 0;
 	}
-	if (list_read(&w->r->list, place, &w->buf, &w->file, err) <= 0)
+	if (restore_list_read(&w->r->list, place, &w->buf, &w->file, err) <= 0)
 		return -1;
 	if (zs_files_open(w->r->to, w->file.path, &w->fd, &why) < 0)
 		return file_fail(w, &why, err);
@@ -336,9 +336,9 @@ static int sink(void *ctx, void *result, struct zs_err *err)
 		struct piece p;
 
 		memcpy(&p, res->pieces.p + i, sizeof p);
-		list_key(key, p.place.number);
-		list_key(key + 8, p.fragment.extent.at);
-		list_key(key + 16, p.fragment.group);
+		restore_list_key(key, p.place.number);
+		restore_list_key(key + 8, p.fragment.extent.at);
+		restore_list_key(key + 16, p.fragment.group);
 		rc = zs_sorter_add(r->pieces, zs_span(key, sizeof key), zs_span(&p, sizeof p), err);
 	}
 	restore_show(r, "restoring", zs_span(NULL, 0), res->bytes);
@@ -469,7 +469,7 @@ static int pieces_run(struct restore *r, struct zs_err *err)
 	return rc;
 }
 
-int fill_run(struct restore *r, struct zs_err *err)
+int restore_fill_run(struct restore *r, struct zs_err *err)
 {
 	const struct zs_pipeline_ops ops = {.ctx = r, .worker_new = filler_new, .worker_free = filler_free,
 	    .work = work, .sink = sink, .job_free = job_free, .result_free = result_free};

@@ -14,7 +14,7 @@
 
 static const char what[] = "temporary file";
 
-int list_init(struct list *l, const char *tmp_dir, struct zs_err *err)
+int restore_list_init(struct list *l, const char *tmp_dir, struct zs_err *err)
 {
 	*l = (struct list){.fd = -1, .states_fd = -1};
 	l->fd = zs_temp_file(tmp_dir, err);
@@ -24,7 +24,7 @@ int list_init(struct list *l, const char *tmp_dir, struct zs_err *err)
 	return l->states_fd < 0 ? -1 : 0;
 }
 
-void list_fini(struct list *l)
+void restore_list_fini(struct list *l)
 {
 	if (l->fd >= 0)
 		(void)close(l->fd);
@@ -34,7 +34,7 @@ void list_fini(struct list *l)
 	*l = (struct list){.fd = -1, .states_fd = -1};
 }
 
-int list_pack(struct zs_buf *out, struct list_place place, struct zs_span path, struct zs_span encoded,
+int restore_list_pack(struct zs_buf *out, struct list_place place, struct zs_span path, struct zs_span encoded,
     struct zs_err *err)
 {
 	uint8_t head[HEAD];
@@ -55,7 +55,7 @@ static size_t record_bytes(struct zs_span s)
 	return s.n < HEAD ? 0 : (size_t)HEAD + zs_get_u32(s.p + 16) + zs_get_u32(s.p + 20);
 }
 
-int list_unpack(struct zs_span *s, struct list_entry *out, struct zs_err *err)
+int restore_list_unpack(struct zs_span *s, struct list_entry *out, struct zs_err *err)
 {
 	size_t n = record_bytes(*s), path_n;
 
@@ -70,7 +70,7 @@ int list_unpack(struct zs_span *s, struct list_entry *out, struct zs_err *err)
 	return 0;
 }
 
-int list_flush(struct list *l, struct zs_err *err)
+int restore_list_flush(struct list *l, struct zs_err *err)
 {
 	if (l->tail.n && zs_pwrite_all(l->fd, l->tail.p, l->tail.n, l->written, ZS_SYSTEM, what, err) < 0)
 		return -1;
@@ -79,16 +79,16 @@ int list_flush(struct list *l, struct zs_err *err)
 	return 0;
 }
 
-int list_add(struct list *l, struct zs_span path, struct zs_span encoded, struct list_place *out, struct zs_err *err)
+int restore_list_add(struct list *l, struct zs_span path, struct zs_span encoded, struct list_place *out, struct zs_err *err)
 {
 	*out = (struct list_place){l->count, l->written + l->tail.n};
-	if (list_pack(&l->tail, *out, path, encoded, err) < 0)
+	if (restore_list_pack(&l->tail, *out, path, encoded, err) < 0)
 		return -1;
 	l->count++;
-	return l->tail.n >= TAIL_BYTES ? list_flush(l, err) : 0;
+	return l->tail.n >= TAIL_BYTES ? restore_list_flush(l, err) : 0;
 }
 
-int list_read(const struct list *l, struct list_place place, struct zs_buf *buf, struct list_entry *out,
+int restore_list_read(const struct list *l, struct list_place place, struct zs_buf *buf, struct list_entry *out,
     struct zs_err *err)
 {
 	size_t want = READ_BYTES, got, need;
@@ -108,36 +108,36 @@ int list_read(const struct list *l, struct list_place place, struct zs_buf *buf,
 		want = need;
 	}
 	s = zs_buf_span(buf);
-	if (list_unpack(&s, out, err) < 0)
+	if (restore_list_unpack(&s, out, err) < 0)
 		return -1;
 	buf->n = need;
 	return 1;
 }
 
-struct list_place list_after(const struct list_entry *e, const struct zs_buf *buf)
+struct list_place restore_list_after(const struct list_entry *e, const struct zs_buf *buf)
 {
 	return (struct list_place){e->place.number + 1, e->place.at + buf->n};
 }
 
-int list_state(const struct list *l, uint64_t number, enum list_state *out, struct zs_err *err)
+int restore_list_state(const struct list *l, uint64_t number, enum restore_list_state *out, struct zs_err *err)
 {
 	uint8_t byte = LIST_NEW;
 	size_t got;
 
 	if (zs_pread_full(l->states_fd, &byte, 1, number, &got, ZS_SYSTEM, what, err) < 0)
 		return -1;
-	*out = got ? (enum list_state)byte : LIST_NEW;
+	*out = got ? (enum restore_list_state)byte : LIST_NEW;
 	return 0;
 }
 
-int list_set_state(const struct list *l, uint64_t number, enum list_state state, struct zs_err *err)
+int restore_list_set_state(const struct list *l, uint64_t number, enum restore_list_state state, struct zs_err *err)
 {
 	uint8_t byte = (uint8_t)state;
 
 	return zs_pwrite_all(l->states_fd, &byte, 1, number, ZS_SYSTEM, what, err);
 }
 
-void list_key(uint8_t out[static 8], uint64_t v)
+void restore_list_key(uint8_t out[static 8], uint64_t v)
 {
 	for (unsigned i = 0; i < 8; i++)
 		out[i] = (uint8_t)(v >> (56 - 8 * i));

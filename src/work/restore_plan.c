@@ -37,9 +37,9 @@ static int add_use(struct plan *p, const struct use *u, struct zs_err *err)
 {
 	uint8_t key[32];
 
-	list_key(key, (uint64_t)u->pack << 32 | u->block);
-	list_key(key + 8, u->place.number);
-	list_key(key + 16, u->chunk_offset);
+	restore_list_key(key, (uint64_t)u->pack << 32 | u->block);
+	restore_list_key(key + 8, u->place.number);
+	restore_list_key(key + 16, u->chunk_offset);
 	return zs_sorter_add(p->r->plan, zs_span(key, 24), zs_buf_span(&p->value), err);
 }
 
@@ -165,10 +165,10 @@ static int make_empty(struct restore *r, const struct list_entry *e, struct zs_e
 	int rc = zs_files_create(r->to, e->path, &e->entry, &why);
 
 	if (rc > 0)
-		return list_set_state(&r->list, e->place.number, LIST_MADE, err);
+		return restore_list_set_state(&r->list, e->place.number, LIST_MADE, err);
 	if (rc == 0) {
 		restore_count(r, &r->report.left_alone, 1);
-		return list_set_state(&r->list, e->place.number, LIST_LEFT, err);
+		return restore_list_set_state(&r->list, e->place.number, LIST_LEFT, err);
 	}
 	if (restore_is_fatal(&why)) {
 		*err = why;
@@ -209,9 +209,9 @@ static int plan_dir(struct plan *p, const struct walk_item *item, struct zs_err 
 		return 0;
 	}
 	restore_count(r, &r->report.dirs, 1);
-	if (list_add(&r->list, item->path, item->encoded, &place, err) < 0)
+	if (restore_list_add(&r->list, item->path, item->encoded, &place, err) < 0)
 		return -1;
-	list_key(key, UINT64_MAX - place.number); /* the deepest come first */
+	restore_list_key(key, UINT64_MAX - place.number); /* the deepest come first */
 	return zs_sorter_add(r->dirs, zs_span(key, 8), zs_span(&place, sizeof place), err);
 }
 
@@ -219,9 +219,9 @@ static int plan_linked(struct plan *p, const struct walk_item *item, const struc
 {
 	uint8_t key[24];
 
-	list_key(key, item->entry.link_dev);
-	list_key(key + 8, item->entry.link_ino);
-	list_key(key + 16, place->number);
+	restore_list_key(key, item->entry.link_dev);
+	restore_list_key(key + 8, item->entry.link_ino);
+	restore_list_key(key + 16, place->number);
 	return zs_sorter_add(p->r->linked, zs_span(key, sizeof key), zs_span(place, sizeof *place), err);
 }
 
@@ -236,7 +236,7 @@ static int plan_item(void *ctx, const struct walk_item *item, struct zs_err *err
 	if (item->entry.kind == ZS_ENTRY_DIR)
 		return plan_dir(p, item, err);
 	if (item->entry.kind == ZS_ENTRY_FILE && (item->entry.recipe.n || item->entry.link_ino)) {
-		if (list_add(&r->list, item->path, item->encoded, &e.place, err) < 0)
+		if (restore_list_add(&r->list, item->path, item->encoded, &e.place, err) < 0)
 			return -1;
 		if (item->entry.link_ino)
 			return plan_linked(p, item, &e.place, err);
@@ -244,7 +244,7 @@ static int plan_item(void *ctx, const struct walk_item *item, struct zs_err *err
 		if (rc <= 0)
 			return rc;
 	}
-	return batches_add(&p->make, e.place, item->path, item->encoded, err);
+	return restore_batches_add(&p->make, e.place, item->path, item->encoded, err);
 }
 
 static int plan_bad(void *ctx, struct zs_span path, struct zs_err *err)
@@ -263,7 +263,7 @@ static int plan_bad(void *ctx, struct zs_span path, struct zs_err *err)
 static int make_leader(struct plan *p, const struct list_entry *e, struct zs_err *err)
 {
 	struct restore *r = p->r;
-	enum list_state state;
+	enum restore_list_state state;
 	struct zs_err why = {0};
 	int rc;
 
@@ -273,12 +273,12 @@ static int make_leader(struct plan *p, const struct list_entry *e, struct zs_err
 			return -1;
 		if (rc <= 0)
 			return 0;
-		return list_set_state(&r->list, e->place.number, LIST_DONE, err) < 0 ? -1 : 1;
+		return restore_list_set_state(&r->list, e->place.number, LIST_DONE, err) < 0 ? -1 : 1;
 	}
 	rc = plan_content(p, e, err);
 	if (rc <= 0)
 		return rc;
-	if (make_empty(r, e, err) < 0 || list_state(&r->list, e->place.number, &state, err) < 0)
+	if (make_empty(r, e, err) < 0 || restore_list_state(&r->list, e->place.number, &state, err) < 0)
 		return -1;
 	return state == LIST_MADE;
 }
@@ -300,7 +300,7 @@ static int plan_name(struct plan *p, struct group *g, const struct list_entry *e
 	if (memcmp(g->key, key.p, sizeof g->key) != 0)
 		g->has_leader = 0;
 	if (g->has_leader && g->size == e->entry.size && g->sum == e->entry.sum) {
-		list_key(pair_key, zs_sorter_count(p->r->pairs));
+		restore_list_key(pair_key, zs_sorter_count(p->r->pairs));
 		return zs_sorter_add(p->r->pairs, zs_span(pair_key, 8), zs_span(&pair, sizeof pair), err);
 	}
 	rc = make_leader(p, e, err);
@@ -328,7 +328,7 @@ static int plan_groups(struct plan *p, struct zs_err *err)
 		memcpy(&place, value.p, sizeof place);
 		rc = restore_stopped(r, err);
 		if (rc == 0)
-			rc = list_read(&r->list, place, &buf, &e, err) > 0 ? plan_name(p, &g, &e, key, err) : -1;
+			rc = restore_list_read(&r->list, place, &buf, &e, err) > 0 ? plan_name(p, &g, &e, key, err) : -1;
 		if (rc < 0)
 			break;
 	}
@@ -341,7 +341,7 @@ static int walk_all(struct plan *p, struct zs_err *err)
 	struct restore *r = p->r;
 	struct zs_err why = {0};
 
-	if (walk_run(&r->walk, &(struct walk_ops){p, plan_item, plan_bad}, &why) == 0)
+	if (restore_walk_run(&r->walk, &(struct walk_ops){p, plan_item, plan_bad}, &why) == 0)
 		return 0;
 	if (restore_is_fatal(&why)) {
 		*err = why;
@@ -352,7 +352,7 @@ static int walk_all(struct plan *p, struct zs_err *err)
 	return 0;
 }
 
-int plan_run(struct restore *r, struct zs_err *err)
+int restore_plan_run(struct restore *r, struct zs_err *err)
 {
 	struct plan p = {.r = r, .value = ZS_BUF_INIT};
 	struct zs_err second = {0};
@@ -363,13 +363,13 @@ int plan_run(struct restore *r, struct zs_err *err)
 		(void)zs_fail_nomem(err);
 		goto out;
 	}
-	if (batches_init(&p.make, &(struct batch_ops){r->threads, r, make_item}, err) < 0)
+	if (restore_batches_init(&p.make, &(struct batch_ops){r->threads, r, make_item}, err) < 0)
 		goto out;
-	if (walk_all(&p, err) < 0 || list_flush(&r->list, err) < 0 || plan_groups(&p, err) < 0)
+	if (walk_all(&p, err) < 0 || restore_list_flush(&r->list, err) < 0 || plan_groups(&p, err) < 0)
 		goto out;
 	rc = 0;
 out:
-	if (batches_end(&p.make, rc < 0 ? &second : err) < 0)
+	if (restore_batches_end(&p.make, rc < 0 ? &second : err) < 0)
 		rc = -1;
 	free(p.places);
 	zs_buf_fini(&p.value);

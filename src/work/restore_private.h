@@ -35,16 +35,16 @@ struct walk { /* what is to be restored, looked at before anything is written */
 	struct zs_totals totals; /* upper bounds: excludes are not looked at */
 };
 /* -1: ZS_NOTFOUND (a path does not exist), ZS_USAGE (two entries would get one path).  s and r are borrowed. */
-int walk_init(struct walk *w, const struct zs_restore_settings *s, struct zs_store_reader *r, const char *tmp_dir,
+int restore_walk_init(struct walk *w, const struct zs_restore_settings *s, struct zs_store_reader *r, const char *tmp_dir,
     struct zs_err *err) ZS_MUST_USE;
 /* Every entry in path order, also the directories above the paths that were asked for. */
-int walk_run(const struct walk *w, const struct walk_ops *ops, struct zs_err *err) ZS_MUST_USE;
-void walk_fini(struct walk *w);
+int restore_walk_run(const struct walk *w, const struct walk_ops *ops, struct zs_err *err) ZS_MUST_USE;
+void restore_walk_fini(struct walk *w);
 
 /* ------------------------------------------------------------------------- list */
 
 /* What becomes of an entry.  Kept in a file, a byte each: memory does not grow with the number of files. */
-enum list_state {
+enum restore_list_state {
 	LIST_NEW,    /* nothing is there */
 	LIST_MADE,   /* its file is being filled */
 	LIST_BROKEN, /* its file must go */
@@ -63,23 +63,23 @@ struct list_entry { /* spans and entry point into the buffer that it was read in
 	struct zs_span path;
 	struct zs_entry entry;
 };
-int list_init(struct list *l, const char *tmp_dir, struct zs_err *err) ZS_MUST_USE;
-void list_fini(struct list *l);
-int list_add(struct list *l, struct zs_span path, struct zs_span encoded, struct list_place *out,
+int restore_list_init(struct list *l, const char *tmp_dir, struct zs_err *err) ZS_MUST_USE;
+void restore_list_fini(struct list *l);
+int restore_list_add(struct list *l, struct zs_span path, struct zs_span encoded, struct list_place *out,
     struct zs_err *err) ZS_MUST_USE;
-int list_flush(struct list *l, struct zs_err *err) ZS_MUST_USE; /* before anything is read */
+int restore_list_flush(struct list *l, struct zs_err *err) ZS_MUST_USE; /* before anything is read */
 /* Any thread.  1; 0: behind the last. */
-int list_read(const struct list *l, struct list_place place, struct zs_buf *buf, struct list_entry *out,
+int restore_list_read(const struct list *l, struct list_place place, struct zs_buf *buf, struct list_entry *out,
     struct zs_err *err) ZS_MUST_USE;
-struct list_place list_after(const struct list_entry *e, const struct zs_buf *buf);
-int list_state(const struct list *l, uint64_t number, enum list_state *out, struct zs_err *err) ZS_MUST_USE;
-int list_set_state(const struct list *l, uint64_t number, enum list_state state, struct zs_err *err) ZS_MUST_USE;
+struct list_place restore_list_after(const struct list_entry *e, const struct zs_buf *buf);
+int restore_list_state(const struct list *l, uint64_t number, enum restore_list_state *out, struct zs_err *err) ZS_MUST_USE;
+int restore_list_set_state(const struct list *l, uint64_t number, enum restore_list_state state, struct zs_err *err) ZS_MUST_USE;
 /* Path and entry as the list's own bytes, in a job: appended, and taken off the front of *s. */
-int list_pack(struct zs_buf *out, struct list_place place, struct zs_span path, struct zs_span encoded,
+int restore_list_pack(struct zs_buf *out, struct list_place place, struct zs_span path, struct zs_span encoded,
     struct zs_err *err) ZS_MUST_USE;
-int list_unpack(struct zs_span *s, struct list_entry *out, struct zs_err *err) ZS_MUST_USE;
+int restore_list_unpack(struct zs_span *s, struct list_entry *out, struct zs_err *err) ZS_MUST_USE;
 
-void list_key(uint8_t out[static 8], uint64_t v); /* big endian: for sorters */
+void restore_list_key(uint8_t out[static 8], uint64_t v); /* big endian: for sorters */
 
 /* ---------------------------------------------------------------------- restore */
 
@@ -103,7 +103,7 @@ struct restore {
 /* An entry cannot be restored: tell and count.  Any thread. */
 void restore_problem(struct restore *r, struct zs_span path, const struct zs_err *why);
 /* As that, and its state becomes `state`, once. */
-int restore_fail(struct restore *r, const struct list_entry *e, enum list_state state, const struct zs_err *why,
+int restore_fail(struct restore *r, const struct list_entry *e, enum restore_list_state state, const struct zs_err *why,
     struct zs_err *err) ZS_MUST_USE;
 /* Must the whole restore end, rather than this entry fail? */
 int restore_is_fatal(const struct zs_err *why);
@@ -114,11 +114,11 @@ void restore_show(struct restore *r, const char *phase, struct zs_span current, 
 /* zs_mail_join and zs_mail_places: read a chunk.  ctx: a zs_store_reader. */
 int restore_chunk(void *reader, const struct zs_id *id, struct zs_span *out, struct zs_err *err);
 
-int direct_run(struct restore *r, struct zs_err *err) ZS_MUST_USE;
-int plan_run(struct restore *r, struct zs_err *err) ZS_MUST_USE;
-int fill_run(struct restore *r, struct zs_err *err) ZS_MUST_USE;
-int end_run(struct restore *r, struct zs_err *err) ZS_MUST_USE;
-void end_remove(struct restore *r); /* given up: what is not finished goes */
+int restore_direct_run(struct restore *r, struct zs_err *err) ZS_MUST_USE;
+int restore_plan_run(struct restore *r, struct zs_err *err) ZS_MUST_USE;
+int restore_fill_run(struct restore *r, struct zs_err *err) ZS_MUST_USE;
+int restore_end_run(struct restore *r, struct zs_err *err) ZS_MUST_USE;
+void restore_end_remove(struct restore *r); /* given up: what is not finished goes */
 
 /* Jobs of list entries for workers: plan makes files, end finishes them. */
 struct batch_ops {
@@ -132,10 +132,10 @@ struct batches {
 	struct zs_buf *job; /* being filled */
 	unsigned count;
 };
-int batches_init(struct batches *b, const struct batch_ops *ops, struct zs_err *err) ZS_MUST_USE;
-int batches_add(struct batches *b, struct list_place place, struct zs_span path, struct zs_span encoded,
+int restore_batches_init(struct batches *b, const struct batch_ops *ops, struct zs_err *err) ZS_MUST_USE;
+int restore_batches_add(struct batches *b, struct list_place place, struct zs_span path, struct zs_span encoded,
     struct zs_err *err) ZS_MUST_USE;
-int batches_end(struct batches *b, struct zs_err *err) ZS_MUST_USE; /* waits for all; also after a failure */
+int restore_batches_end(struct batches *b, struct zs_err *err) ZS_MUST_USE; /* waits for all; also after a failure */
 
 /* ------------------------------------------------------- uses of chunks (plan, fill) */
 

@@ -96,16 +96,16 @@ int zs_restore_stream(struct zs_store *store, struct zs_target *to, const struct
 
 	if (zs_store_reader_new(store, CACHE_BYTES, &st.reader, err) < 0)
 		return -1;
-	if (walk_init(&w, s, st.reader, zs_store_tmp_dir(store), err) < 0)
+	if (restore_walk_init(&w, s, st.reader, zs_store_tmp_dir(store), err) < 0)
 		goto out;
 	st.progress.files_total = w.totals.files;
 	st.progress.bytes_total = w.totals.bytes;
-	rc = walk_run(&w, &(struct walk_ops){&st, stream_item, stream_bad}, err);
+	rc = restore_walk_run(&w, &(struct walk_ops){&st, stream_item, stream_bad}, err);
 	if (rc == 0 && !s->dry_run)
 		rc = to->ops->finish(to, err);
 	*out = report;
 out:
-	walk_fini(&w);
+	restore_walk_fini(&w);
 	zs_store_reader_free(st.reader);
 	return rc;
 }

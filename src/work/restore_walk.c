@@ -122,7 +122,7 @@ static int give_root(const struct walk *w, struct zs_tree_cursor *c, struct zs_s
 	return rc;
 }
 
-int walk_run(const struct walk *w, const struct walk_ops *ops, struct zs_err *err)
+int restore_walk_run(const struct walk *w, const struct walk_ops *ops, struct zs_err *err)
 {
 	struct zs_tree_cursor *c = NULL;
 	int rc = -1;
@@ -246,7 +246,7 @@ static int check_names(struct walk *w, const char *tmp_dir, struct zs_err *err)
 
 	if (zs_sorter_new(NAMES_MEMORY, tmp_dir, &names, err) < 0)
 		return -1;
-	if (walk_run(w, &(struct walk_ops){names, name_add, name_bad}, err) < 0 || zs_sorter_sort(names, err) < 0)
+	if (restore_walk_run(w, &(struct walk_ops){names, name_add, name_bad}, err) < 0 || zs_sorter_sort(names, err) < 0)
 		goto out;
 	while ((got = zs_sorter_next(names, &path, &kind, err)) > 0) {
 		int is_dir = kind.p[0] == ZS_ENTRY_DIR;
@@ -269,7 +269,7 @@ out:
 	return rc;
 }
 
-int walk_init(struct walk *w, const struct zs_restore_settings *s, struct zs_store_reader *r, const char *tmp_dir,
+int restore_walk_init(struct walk *w, const struct zs_restore_settings *s, struct zs_store_reader *r, const char *tmp_dir,
     struct zs_err *err)
 {
 	*w = (struct walk){.s = s, .io = zs_reader_tree_io(r)};
@@ -278,7 +278,7 @@ int walk_init(struct walk *w, const struct zs_restore_settings *s, struct zs_sto
 	return s->strip ? check_names(w, tmp_dir, err) : 0;
 }
 
-void walk_fini(struct walk *w)
+void restore_walk_fini(struct walk *w)
 {
 	free(w->roots);
 	w->roots = NULL;

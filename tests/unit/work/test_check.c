@@ -332,6 +332,30 @@ static void test_lies(void **state)
 	zs_backend_free(be);
 }
 
+/* A tree that no writer of ours makes: something below a file, and a snapshot that miscounts. */
+static void test_impossible_trees(void **state)
+{
+	static const struct help_file odd[] = {{.path = "a", .seed = 1, .bytes = 10}, {.path = "a/b", .seed = 2, .bytes = 10},
+	    {.path = "c"}, {.path = "c/d", .seed = 3, .bytes = 10}};
+	struct zs_backend *be = help_repo();
+	struct zs_store *st = help_open(be);
+	struct help_writer w = help_begin(st);
+	struct zs_id root = help_tree(&w, odd, 4);
+	struct zs_name name;
+	char s[32];
+
+	(void)state;
+	w.wrong_totals = 1;
+	name = help_finish(&w, "mail", &root);
+	check(st, 0, 1);
+	(void)label(&name, s);
+	expect(s, "a/b: it stands below something that is no directory", 1);
+	expect(s, "its totals are not those of its tree", 1);
+	assert_int_equal(found.n, 2);
+	zs_store_free(st);
+	zs_backend_free(be);
+}
+
 /* Whole nodes that lie, under their right ids. */
 static void test_lying_node(void **state)
 {
@@ -467,6 +491,7 @@ int main(void)
 	    cmocka_unit_test(test_bad_nodes),
 	    cmocka_unit_test(test_many_files),
 	    cmocka_unit_test(test_lies),
+	    cmocka_unit_test(test_impossible_trees),
 	    cmocka_unit_test(test_lying_node),
 	    cmocka_unit_test(test_damaged_snapshot),
 	    cmocka_unit_test(test_stops),

@@ -90,6 +90,7 @@ struct help_writer {
 	struct zs_store *st;
 	struct zs_txn *txn;
 	struct zs_press *press;
+	uint64_t wrong_totals; /* a lie of the snapshot */
 };
 
 HELP int help_ship(struct help_writer *w, struct zs_block *b, struct zs_err *err)
@@ -208,6 +209,23 @@ HELP struct zs_id help_tree(struct help_writer *w, const struct help_file *files
 	return root;
 }
 
+/* What the root says of all below; zeros if it cannot be read. */
+HELP struct zs_totals help_totals(struct help_writer *w, const struct zs_id *root)
+{
+	struct zs_store_reader *r = NULL;
+	struct zs_totals t = {0};
+	struct zs_tree_io io;
+	struct zs_err err = {0};
+
+	assert_int_equal(zs_store_publish(w->txn, &err), 0);
+	assert_int_equal(zs_store_reader_new(w->st, 1 << 20, &r, &err), 0);
+	io = zs_reader_tree_io(r);
+	if (zs_tree_totals(&io, root, zs_span(NULL, 0), &t, &err) < 0)
+		memset(&t, 0, sizeof(t));
+	zs_store_reader_free(r);
+	return t;
+}
+
 /* A snapshot of a tree that is in the transaction; ends it. */
 HELP struct zs_name help_finish(struct help_writer *w, const char *host, const struct zs_id *root)
 {
@@ -223,6 +241,8 @@ HELP struct zs_name help_finish(struct help_writer *w, const char *host, const s
 			fail_msg("%s", err.text);
 	assert_int_equal(got, 0);
 	s->root = *root;
+	s->totals = help_totals(w, root);
+	s->totals.bytes += w->wrong_totals;
 	s->time_ns = INT64_C(1764000000000000000) + (int64_t)help_dirs++;
 	s->host = strdup(host);
 	s->user = strdup("root");
