@@ -461,7 +461,7 @@ HELP int crash_try_collect(struct zs_store *st, struct zs_collect_report *out, s
 
 HELP struct zs_collect_report crash_prune(struct zs_store *st)
 {
-	struct zs_collect_report r;
+	struct zs_collect_report r = {0};
 	struct zs_err err = {0};
 
 	if (crash_try_forget(st, &err) < 0 || crash_try_collect(st, &r, &err) < 0)
