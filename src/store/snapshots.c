@@ -174,6 +174,19 @@ out:
 	return rc;
 }
 
+/* A full disk must not keep anybody from freeing it: the reserve is given for the record.  A prune takes it again. */
+static int snapshots_put_removal_anyway(struct zs_store *st, const struct zs_names *snapshots, struct zs_err *err)
+{
+	struct zs_err ignored = {0};
+
+	if (snapshots_put_removal(st, snapshots, err) == 0)
+		return 0;
+	if (err->cause != ZS_NOSPACE || zs_backend_reserve_release(st->be, &ignored) != 1)
+		return -1;
+	zs_err_clear(err);
+	return snapshots_put_removal(st, snapshots, err);
+}
+
 int zs_store_forget(struct zs_store *st, const struct zs_names *snapshots, struct zs_err *err)
 {
 	char hex[ZS_NAME_HEX];
@@ -189,7 +202,7 @@ int zs_store_forget(struct zs_store *st, const struct zs_names *snapshots, struc
 		if (!got)
 			return zs_fail(err, ZS_NOTFOUND, "there is no snapshot %s", zs_name_hex(&snapshots->v[i], hex));
 	}
-	if (snapshots_put_removal(st, snapshots, err) < 0)
+	if (snapshots_put_removal_anyway(st, snapshots, err) < 0)
 		return -1;
 	for (size_t i = 0; i < snapshots->n; i++) {
 		if (objects_remove(st, ZS_OBJ_SNAPSHOT, &snapshots->v[i], err) < 0)

@@ -210,6 +210,45 @@ static void test_forget_fails(void **state)
 	base_fini(&b);
 }
 
+/* On a full disk the record of what is removed gets the room that was reserved; without a reserve it is an error. */
+static void test_forget_on_a_full_disk(void **state)
+{
+	struct base b = base_make();
+	unsigned relieved = 0, refused = 0;
+	int fired = 1;
+
+	(void)state;
+	for (uint64_t n = 0; fired; n++) {
+		struct zs_backend *mem = base_copy(&b, b.changes);
+		struct zs_backend *bad = zs_backend_faulty_new(mem, n / 2, ZS_FAULT_ONCE, ZS_NOSPACE);
+		struct zs_names names = help_list(mem, ZS_OBJ_SNAPSHOT);
+		struct zs_store *st = NULL;
+		struct zs_err e = {0};
+		int rc = -1, had;
+
+		had = n % 2 == 0;
+		if (had)
+			assert_int_equal(zs_backend_reserve_make(mem, &err), 0);
+		else
+			assert_true(zs_backend_reserve_release(mem, &err) >= 0);
+		if (help_try_open(bad, NULL, &st, &e) == 0)
+			rc = zs_store_forget(st, &names, &e);
+		zs_store_free(st);
+		fired = zs_backend_faulty_fired(bad);
+		zs_backend_free(bad);
+		if (fired && rc == 0 && had && zs_backend_reserve_release(mem, &err) == 0)
+			relieved++;
+		if (fired && rc < 0 && !had)
+			refused++;
+		assert_int_equal(rc == 0, help_count(mem, ZS_OBJ_SNAPSHOT) == 0);
+		zs_names_fini(&names);
+		zs_backend_free(mem);
+	}
+	assert_true(relieved > 0);
+	assert_true(refused >= relieved);
+	base_fini(&b);
+}
+
 /* After a failed append nothing but abort is possible; whichever thread comes next is told why. */
 static void test_dead_transaction(void **state)
 {
@@ -254,6 +293,7 @@ int main(void)
 	    cmocka_unit_test(test_every_prefix),
 	    cmocka_unit_test(test_init_fails),
 	    cmocka_unit_test(test_forget_fails),
+	    cmocka_unit_test(test_forget_on_a_full_disk),
 	    cmocka_unit_test(test_dead_transaction),
 	};
 
