@@ -296,6 +296,22 @@ out:
 	return rc;
 }
 
+/* What was asked for must fit into a snapshot: said now, not when all has been read. */
+static int backup_fits(struct backup *b, struct zs_err *err)
+{
+	static const struct zs_id any = {{1}};
+	struct zs_snapshot *snap = NULL;
+	struct zs_buf trial = ZS_BUF_INIT;
+	int rc;
+
+	if (fill_snapshot(b, &any, &snap, err) < 0)
+		return -1;
+	rc = zs_format_snapshot_encode(snap, &trial, err);
+	zs_buf_fini(&trial);
+	zs_format_snapshot_free(snap);
+	return rc < 0 ? zs_context(err, "too many or too long paths or tags") : 0;
+}
+
 static int split_params(struct backup *b, struct zs_chunk_table **out_table, struct zs_err *err)
 {
 	const struct zs_config *c = zs_store_config(b->store);
@@ -332,7 +348,7 @@ int zs_backup(struct zs_store *st, const struct zs_backup_settings *s, struct zs
 
 	memset(out, 0, sizeof *out);
 	b.progress.phase = "backup";
-	if (split_params(&b, &table, err) < 0)
+	if (backup_fits(&b, err) < 0 || split_params(&b, &table, err) < 0)
 		return -1;
 	rc = s->flags & ZS_BACKUP_DRY_RUN ? backup_pretend(&b, err) : backup_write(&b, err);
 	zs_chunk_table_free(table);

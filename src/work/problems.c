@@ -8,6 +8,7 @@
 #include "backup_private.h"
 
 #define REASONS_MAX 100
+#define REASON_PATH_MAX 4096 /* of a longer path the end is kept: a snapshot must be able to hold the reason */
 
 struct zs_backup_problems {
 	const struct zs_observer *observer;
@@ -37,6 +38,17 @@ void zs_backup_problems_free(struct zs_backup_problems *p)
 	free(p);
 }
 
+static int reason_text(struct zs_span path, const struct zs_err *why, struct zs_buf *out, struct zs_err *err)
+{
+	int is_long = path.n > REASON_PATH_MAX;
+
+	if (is_long)
+		path = zs_span(path.p + path.n - REASON_PATH_MAX, REASON_PATH_MAX);
+	if ((is_long && zs_buf_printf(out, err, "...") < 0) || zs_buf_add_span(out, path, err) < 0)
+		return -1;
+	return zs_buf_printf(out, err, ": %s", why->text);
+}
+
 void zs_backup_problem(void *problems, struct zs_span path, const struct zs_err *why)
 {
 	struct zs_backup_problems *p = problems;
@@ -46,8 +58,8 @@ void zs_backup_problem(void *problems, struct zs_span path, const struct zs_err 
 	(void)pthread_mutex_lock(&p->lock);
 	p->count++;
 	/* Out of memory here costs the wording, not the count: the snapshot is partial all the same. */
-	if (p->reasons.n < REASONS_MAX && zs_buf_add_span(&text, path, &err) == 0 &&
-	    zs_buf_printf(&text, &err, ": %s", why->text) == 0 && zs_strings_add(&p->reasons, zs_buf_span(&text), &err) < 0)
+	if (p->reasons.n < REASONS_MAX && reason_text(path, why, &text, &err) == 0 &&
+	    zs_strings_add(&p->reasons, zs_buf_span(&text), &err) < 0)
 		zs_err_clear(&err);
 	if (p->observer && p->observer->problem)
 		p->observer->problem(p->observer->ctx, path, why);
