@@ -197,6 +197,8 @@ static int run(struct zs_collector *c, struct zs_err *err)
 		rc = 0;
 		goto out;
 	}
+	if (zs_backend_tidy(c->st->be, err) < 0)
+		goto out;
 	if ((dead.n > 0 || c->lists.n > 0) && collect_sweep(c, &dead, err) < 0)
 		goto out;
 	rc = repack_and_sweep(c, err);
