@@ -112,7 +112,8 @@ enum sync_mode {
 	SYNC_STRICT,  /* it is an error: for whoever deletes */
 };
 int sync_index(struct zs_store *st, enum sync_mode mode, struct zs_err *err) ZS_MUST_USE;
-/* The index names this pack: is it really missing?  1; 0: it is there, or was deleted together with what named it; -1. */
+/* The index names this pack: is it really missing, or cut off?  1; 0: it is whole, or was deleted with what named
+ * it; -1. */
 int sync_is_missing(struct zs_store *st, uint32_t ordinal, struct zs_err *err) ZS_MUST_USE;
 /* Put an index object and consume it into the local index, in one go for zs_store_sync of other threads. */
 int sync_publish(struct zs_store *st, const struct zs_index_object *o, struct zs_name *out_name,

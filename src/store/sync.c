@@ -115,7 +115,7 @@ int sync_is_missing(struct zs_store *st, uint32_t ordinal, struct zs_err *err)
 	if (zs_index_pack_info(st->index, ordinal, &info, err) < 0)
 		return -1;
 	there = zs_backend_stat(st->be, ZS_OBJ_PACK, &info.name, &bytes, err);
-	if (there != 0)
+	if (there < 0 || (there && bytes == info.stored_bytes))
 		return there < 0 ? -1 : 0;
 	/* Index objects are deleted before packs: if a prune did it, a sync after the look shows it. */
 	if (zs_store_sync(st, err) < 0 || zs_index_pack_info(st->index, ordinal, &info, err) < 0)

@@ -87,31 +87,49 @@ static int txn_refresh_view(struct zs_txn *txn, uint64_t generation, struct zs_e
 	return 0;
 }
 
+struct whole_packs { struct zs_store *st; struct zs_names names; };
+
+static int txn_note_whole(void *ctx, const struct zs_name *name, uint64_t bytes, struct zs_err *err)
+{
+	struct whole_packs *w = ctx;
+	struct zs_index_pack_info info;
+	uint32_t ordinal;
+	int got = zs_index_pack_find(w->st->index, name, &ordinal, err);
+
+	if (got <= 0)
+		return got;
+	if (zs_index_pack_info(w->st->index, ordinal, &info, err) < 0)
+		return -1;
+	return info.stored_bytes == bytes ? zs_names_add(&w->names, name, err) : 0;
+}
+
 /*
  * A pack that the index names but that is not there (deleted by hand, or by a prune after its writer's session was
- * ended) is treated like a condemned one: what it held is stored again.
+ * ended), or that is cut off, is treated like a condemned one: what it held is stored again.
  */
 static int txn_note_missing(struct zs_txn *txn, struct zs_err *err)
 {
 	uint32_t packs = zs_index_pack_count(txn->st->index);
 	struct zs_index_pack_info info;
-	struct zs_names there = {0};
+	struct whole_packs whole = {.st = txn->st};
 	char hex[ZS_NAME_HEX];
-	int rc = objects_list(txn->st->be, ZS_OBJ_PACK, &there, err);
+	int rc = zs_backend_list(txn->st->be, ZS_OBJ_PACK, txn_note_whole, &whole, err);
 
+	zs_names_sort(&whole.names);
 	for (uint32_t i = 0; rc == 0 && i < packs; i++) {
 		rc = zs_index_pack_info(txn->st->index, i, &info, err);
-		if (rc < 0 || info.dead || zs_names_has(&there, &info.name))
+		if (rc < 0 || info.dead || zs_names_has(&whole.names, &info.name))
 			continue;
 		rc = sync_is_missing(txn->st, i, err);
 		if (rc <= 0)
 			continue;
-		open_warn(txn->st, "pack %s is missing: what it held is stored again; run 'zstore check'", zs_name_hex(&info.name, hex));
+		open_warn(txn->st, "pack %s is missing or cut off: what it held is stored again; run 'zstore check'",
+		    zs_name_hex(&info.name, hex));
 		rc = zs_names_add(&txn->condemned, &info.name, err);
 	}
 	zs_names_sort(&txn->condemned);
 	txn->packs_seen = packs;
-	zs_names_fini(&there);
+	zs_names_fini(&whole.names);
 	return rc;
 }
 
@@ -133,7 +151,7 @@ int txn_new_packs_exist(struct zs_txn *txn, struct zs_err *err)
 		there = zs_backend_stat(txn->st->be, ZS_OBJ_PACK, &info.name, &bytes, err);
 		if (there < 0)
 			return -1;
-		if (!there)
+		if (!there || bytes != info.stored_bytes)
 			return zs_fail(err, ZS_BUSY, "pack %s was deleted while this backup ran; run it again", zs_name_hex(&info.name, hex));
 	}
 	return 0;
