@@ -112,12 +112,12 @@ static int look_around(struct zs_collector *c, struct zs_err *err)
 {
 	if (collect_look_packs(c, err) < 0 || collect_look_sessions(c, 1, err) < 0 || collect_look_sync(c, err) < 0)
 		return -1;
-	if (find_orphans(c, err) < 0 || collect_look_lists(c, err) < 0)
+	if (find_orphans(c, err) < 0 || collect_look_lists(c, err) < 0 || collect_look_lost(c, err) < 0)
 		return -1;
 	return collect_look_snapshots(c, err);
 }
 
-/* Wholly dead packs that are not condemned yet; and orphans. */
+/* Wholly dead packs that are not condemned yet; lost ones that nothing needs any more; and orphans. */
 static int find_dead(struct zs_collector *c, struct zs_names *out, struct zs_err *err)
 {
 	struct zs_names condemned = {0};
@@ -128,9 +128,9 @@ static int find_dead(struct zs_collector *c, struct zs_names *out, struct zs_err
 	for (uint32_t i = 0; i < c->pack_count; i++) {
 		const struct collect_pack *p = &c->packs[i];
 
-		if (p->is_dead || collect_bit(c->avoid, i) || collect_look_live(c, p) > 0)
+		if (p->is_dead || (collect_bit(c->avoid, i) && !p->is_lost) || collect_look_live(c, p) > 0)
 			continue;
-		if (zs_names_add(out, &p->name, err) < 0)
+		if (!(p->is_lost && zs_names_has(&condemned, &p->name)) && zs_names_add(out, &p->name, err) < 0)
 			goto out;
 	}
 	for (size_t i = 0; i < c->orphans.n; i++) {

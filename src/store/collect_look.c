@@ -48,6 +48,25 @@ const struct collect_object *collect_look_listed(const struct zs_collector *c, c
 	return c->listing_count ? bsearch(&key, c->listing, c->listing_count, sizeof(key), by_name) : NULL;
 }
 
+int collect_look_lost(struct zs_collector *c, struct zs_err *err)
+{
+	for (uint32_t i = 0; i < c->pack_count; i++) {
+		struct collect_pack *p = &c->packs[i];
+		const struct collect_object *o = collect_look_listed(c, &p->name);
+		int missing;
+
+		if (p->is_dead || (o && o->bytes == p->stored_bytes))
+			continue;
+		missing = sync_is_missing(c->st, i, err);
+		if (missing < 0)
+			return -1;
+		p->is_lost = missing > 0;
+		if (missing)
+			collect_set(c->avoid, i);
+	}
+	return 0;
+}
+
 /* ------------------------------------------------------------------ sessions */
 
 static int see_session(struct zs_collector *c, const struct zs_session_row *row, int is_first, struct zs_err *err)

@@ -10,6 +10,7 @@ struct collect_pack { /* by ordinal of the local index */
 	uint64_t stored_bytes, first_bit;
 	uint32_t chunk_count;
 	uint8_t is_dead;     /* no index object names it */
+	uint8_t is_lost;     /* one does, but it is missing or cut off */
 	uint8_t is_measured; /* live_bytes and dead_bytes are known */
 	uint8_t is_chosen;   /* to be repacked */
 	uint64_t live_bytes, dead_bytes; /* of its sealed blocks */
@@ -25,7 +26,7 @@ struct zs_collector {
 	uint64_t live_bits;
 	struct collect_pack *packs;
 	uint32_t pack_count;
-	uint8_t *avoid;	      /* a bit a pack: condemned, so any other copy is preferred */
+	uint8_t *avoid;	      /* a bit a pack: condemned or lost, so any other copy is preferred */
 
 	struct collect_object *listing; /* packs that exist, sorted by name */
 	size_t listing_count, listing_cap;
@@ -59,6 +60,8 @@ int collect_look_sync(struct zs_collector *c, struct zs_err *err) ZS_MUST_USE;
 int collect_look_grow(struct zs_collector *c, struct zs_err *err) ZS_MUST_USE; /* without syncing */
 /* Condemned lists; their packs are avoided from now on. */
 int collect_look_lists(struct zs_collector *c, struct zs_err *err) ZS_MUST_USE;
+/* Packs that are named but missing or cut off; they are avoided from now on. */
+int collect_look_lost(struct zs_collector *c, struct zs_err *err) ZS_MUST_USE;
 /* All snapshots that there are, then a sync, then marks those that are not marked yet. */
 int collect_look_snapshots(struct zs_collector *c, struct zs_err *err) ZS_MUST_USE;
 uint32_t collect_look_live(const struct zs_collector *c, const struct collect_pack *p);

@@ -39,7 +39,21 @@ z 0 backup --json src
 err_has 'cut off'
 z 0 extract latest -C back
 same src back/src
+z 4 check
+# nothing needs them any more: a prune takes them off the books
+z 0 prune --keep-last 1
+z 0 check --read-data
+rm -rf back; z 0 extract latest -C back
+same src back/src
 heal; rm -rf back
+
+# a pack is gone, and nothing was stored again: a prune deletes nothing
+rm "$(ls -t repo/packs/*/* | tail -1)"
+find repo/packs -type f | sort >before
+z 4 prune --keep-last 1 --max-unused 0
+z 4 prune --keep-last 5 --max-unused 0
+find repo/packs -type f | sort | cmp - before || die "prune deleted packs of a damaged repository"
+heal
 
 # the pack with the newest tree is gone: everything is read again, and what was lost is stored again
 rm "$(ls -t repo/packs/*/* | head -1)"
@@ -47,5 +61,10 @@ z 0 backup --json src
 err_has 'previous snapshot'
 err_has 'is missing'
 json_is 'd["partial"]' false
+z 0 extract latest -C back
+same src back/src
+rm -rf back
+z 0 prune --keep-last 1 --max-unused 0
+z 0 check --read-data
 z 0 extract latest -C back
 same src back/src
