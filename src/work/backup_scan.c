@@ -115,14 +115,17 @@ static int scan_add(struct scan *s, struct zs_source_item *src, enum item_action
 	return 0;
 }
 
-/* Does the chunk lie in a pack that counts as absent?  Then nobody relies on it: what it held is stored again. */
+/*
+ * Is the chunk nowhere, or in a pack that counts as absent?  Then nobody relies on it: what it held is stored again.  A
+ * pack that is condemned when we begin may be deleted while we run.
+ */
 static int scan_is_gone(struct scan *s, const struct zs_id *id)
 {
 	struct zs_err ignored = {0};
 	struct zs_location at;
+	int known = zs_store_locate(s->reader, id, &at, &ignored);
 
-	return s->prove_reused && zs_store_locate(s->reader, id, &at, &ignored) > 0 &&
-	       zs_store_pack_condemned(s->b->txn, at.pack);
+	return known == 0 || (known > 0 && s->prove_reused && zs_store_pack_condemned(s->b->txn, at.pack));
 }
 
 static int scan_node(void *ctx, const struct zs_id *id, struct zs_buf *out, struct zs_err *err)
