@@ -38,12 +38,16 @@ static void on_pipe(int sig)
 void signals_setup(void)
 {
 	struct sigaction a;
+	int was_ignored;
 
+	(void)sigaction(SIGHUP, NULL, &a);
+	was_ignored = a.sa_handler == SIG_IGN; /* nohup(1) */
 	memset(&a, 0, sizeof a);
 	a.sa_handler = on_signal;
 	(void)sigaction(SIGINT, &a, NULL);
 	(void)sigaction(SIGTERM, &a, NULL);
-	(void)sigaction(SIGHUP, &a, NULL);
+	if (!was_ignored)
+		(void)sigaction(SIGHUP, &a, NULL);
 	a.sa_handler = on_pipe;
 	(void)sigaction(SIGPIPE, &a, NULL);
 }

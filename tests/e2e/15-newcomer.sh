@@ -86,6 +86,16 @@ LC_ALL=C grep -q "$(printf '[\033\233]')" out && die "a control character on the
 out_has 'n\\x1b\[2J\\u061c\\x9b'
 z 0 ls -R --json latest
 json_is 'len([e for e in d if e["path"].startswith("odd/")])' 2
+# ---- what nohup(1) asks for
+mkfifo hold
+(trap '' HUP; exec "$ZSTORE" backup --stdin --name s <hold >out 2>err) &
+pids=$!
+exec 9>hold
+for _ in $(seq 100); do [ "$(ls -A "$ZSTORE_REPO/sessions")" ] && break; sleep 0.05; done
+kill -HUP "$pids"; sleep 0.1; echo text >&9; exec 9>&-
+wait "$pids" || die "nohup"
+pids=
+out_has 'saved'
 # ---- the keys do not go into a core file
 if [ -z "${SANITIZED:-}" ]; then
 	mkfifo pipe
@@ -95,9 +105,10 @@ if [ -z "${SANITIZED:-}" ]; then
 	for _ in $(seq 100); do [ "$(ls -A "$ZSTORE_REPO/sessions")" ] && break; sleep 0.05; done
 	[ "$(stat -c %u:%a /proc/$pids/mem)" = 0:600 ] && [ "$(id -u)" = 0 ] || [ ! -r /proc/$pids/mem ] || die "readable"
 	prlimit --core=unlimited --pid "$pids" 2>/dev/null
-	kill -QUIT "$pids"
+	kill -ABRT "$pids" 2>/dev/null
 	wait "$pids"
-	[ $? = 131 ] || die "SIGQUIT"
+	[ $? = 134 ] || die "SIGABRT"
+	pids=
 	exec 9>&-
 	[ -z "$(find . -name 'core*' -type f)" ] || die "a core file"
 fi
