@@ -4,8 +4,6 @@
  */
 #include "crash_help.h"
 
-#include <pthread.h>
-
 /* ------------------------------------------------------------------------ threads */
 
 struct pack_sizes { uint64_t v[256]; size_t n; };
@@ -116,8 +114,9 @@ struct meddler {
 	struct zs_store *st; /* another client's */
 	void (*fn)(struct meddler *);
 	pthread_t thread;
-	int calls, done;
+	int at, calls, done; /* at which call to do it, how many there were, whether it is done */
 	struct zs_collect_report collected;
+	struct zs_backup_report backed_up;
 };
 
 /* Once, when the backup has read the list of snapshots and is on its way through the source; its readers ask too. */
@@ -125,7 +124,7 @@ static int meddle(void *ctx)
 {
 	struct meddler *m = ctx;
 
-	if (pthread_equal(pthread_self(), m->thread) && !m->done && ++m->calls == 5) {
+	if (pthread_equal(pthread_self(), m->thread) && !m->done && ++m->calls == m->at) {
 		m->done = 1;
 		m->fn(m);
 	}
@@ -185,7 +184,7 @@ static void stage_init(struct stage *s, void (*fn)(struct meddler *))
 	crash_sh("rm -rf src; cp -a day1 src");
 	(void)crash_backup(s->st, "day1", NULL);
 	s->meddler = (struct meddler){.be = s->be, .st = crash_open(s->be, &s->other_cache), .fn = fn,
-	    .thread = pthread_self()};
+	    .thread = pthread_self(), .at = 5};
 	s->observer = (struct zs_observer){.ctx = &s->meddler, .stop = meddle};
 	s->how = (struct crash_run){.threads = 1, .observer = &s->observer};
 }
@@ -328,6 +327,68 @@ static void test_session_ended_and_nothing_lost(void **state)
 	stage_fini(&s);
 }
 
+/* ------------------------------------------------------------ between any two steps */
+
+/* A prune between any two items of a backup that takes over what the prune condemns. */
+static void test_prune_between_any_steps_of_a_backup(void **state)
+{
+	unsigned condemned = 0;
+	int done = 1;
+
+	(void)state;
+	for (int at = 1; done; at += 7) {
+		struct stage s;
+
+		stage_init(&s, forget_and_prune);
+		s.meddler.at = at;
+		(void)crash_backup(s.st, "day1", &s.how);
+		done = s.meddler.done;
+		condemned += s.meddler.collected.packs_condemned > 0;
+		assert_int_equal(crash_sound(s.be), 1);
+		crash_usable(s.be, &s.cache, "day1");
+		stage_fini(&s);
+	}
+	assert_true(condemned > 8);
+}
+
+static void back_up_day1(struct meddler *m)
+{
+	m->backed_up = crash_backup(m->st, "day1", NULL);
+}
+
+/* A whole backup between any two steps of a prune that has just forgotten the snapshot which had all that it needs. */
+static void test_backup_between_any_steps_of_a_prune(void **state)
+{
+	unsigned found = 0, again = 0; /* its chunks were taken over, or stored once more */
+	int done = 1;
+
+	(void)state;
+	for (int at = 1; done; at++) {
+		const struct zs_collect_settings settings = {.max_repack_bytes = UINT64_MAX};
+		struct zs_collect_report r = {0};
+		struct zs_err err = {0};
+		struct stage s;
+
+		stage_init(&s, back_up_day1);
+		s.meddler.at = at;
+		crash_sh("rm -rf src; cp -a day2 src");
+		(void)crash_backup(s.st, "day2", NULL);
+		if (crash_try_forget(s.st, &err) < 0)
+			fail_msg("%s", err.text);
+		crash_sh("rm -rf src; cp -a day1 src");
+		if (zs_prune_collect(s.st, &settings, &s.observer, &r, &err) < 0)
+			fail_msg("%s", err.text);
+		zs_names_fini(&r.sessions);
+		done = s.meddler.done;
+		found += done && s.meddler.backed_up.added_bytes < 30000;
+		again += done && s.meddler.backed_up.added_bytes > 40000;
+		assert_int_equal(crash_sound(s.be), done ? 3 : 2);
+		crash_usable(s.be, &s.other_cache, "day1");
+		stage_fini(&s);
+	}
+	assert_true(found > 2 && again > 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,6 +399,8 @@ int main(void)
 	    cmocka_unit_test(test_condemned_packs_go),
 	    cmocka_unit_test(test_session_ended_under_a_backup),
 	    cmocka_unit_test(test_session_ended_and_nothing_lost),
+	    cmocka_unit_test(test_prune_between_any_steps_of_a_backup),
+	    cmocka_unit_test(test_backup_between_any_steps_of_a_prune),
 	};
 
 	return cmocka_run_group_tests(tests, crash_setup, crash_teardown);
