@@ -167,22 +167,31 @@ int restore_end_run(struct restore *r, struct zs_err *err)
 	return finish_dirs(r, err);
 }
 
+static void remove_one(struct restore *r, const struct list_entry *e)
+{
+	struct zs_err ignored = {0};
+	enum restore_list_state state;
+
+	if (restore_list_state(&r->list, e->place.number, &state, &ignored) == 0 &&
+	    (state == LIST_MADE || state == LIST_BROKEN))
+		zs_files_remove(r->to, e->path);
+}
+
 void restore_end_remove(struct restore *r)
 {
 	struct zs_buf buf = ZS_BUF_INIT;
 	struct zs_err ignored = {0};
 	struct list_place at = {0, 0};
+	struct zs_span tail;
 	struct list_entry e;
 
-	if (restore_list_flush(&r->list, &ignored) < 0)
-		return;
 	while (restore_list_read(&r->list, at, &buf, &e, &ignored) > 0) {
-		enum restore_list_state state;
-
-		if (restore_list_state(&r->list, e.place.number, &state, &ignored) == 0 &&
-		    (state == LIST_MADE || state == LIST_BROKEN))
-			zs_files_remove(r->to, e.path);
+		remove_one(r, &e);
 		at = restore_list_after(&e, &buf);
 	}
+	/* The temporary file may be what is full: its last entries are in memory only. */
+	tail = zs_buf_span(&r->list.tail);
+	while (tail.n && restore_list_unpack(&tail, &e, &ignored) == 0)
+		remove_one(r, &e);
 	zs_buf_fini(&buf);
 }

@@ -164,8 +164,12 @@ static int make_empty(struct restore *r, const struct list_entry *e, struct zs_e
 	struct zs_err why = {0};
 	int rc = zs_files_create(r->to, e->path, &e->entry, &why);
 
-	if (rc > 0)
-		return restore_list_set_state(&r->list, e->place.number, LIST_MADE, err);
+	if (rc > 0) {
+		rc = restore_list_set_state(&r->list, e->place.number, LIST_MADE, err);
+		if (rc < 0) /* or nobody would know that it is ours to remove */
+			zs_files_remove(r->to, e->path);
+		return rc;
+	}
 	if (rc == 0) {
 		restore_count(r, &r->report.left_alone, 1);
 		return restore_list_set_state(&r->list, e->place.number, LIST_LEFT, err);
