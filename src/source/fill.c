@@ -85,8 +85,11 @@ static int add_values(const char *path, const char **names, size_t count, uint8_
 	for (size_t i = 0; i < count; i++) {
 		ssize_t n = lgetxattr(path, names[i], value, VALUE_MAX);
 
-		if (n < 0)
+		if (n < 0 && (errno == ENODATA || errno == ENOENT || errno == EPERM || errno == EACCES ||
+		    errno == ENOTSUP))
 			continue; /* not permitted, or gone since it was listed */
+		if (n < 0)
+			return zs_fail_sys(err, ZS_SOURCE, errno, "extended attribute %s", names[i]);
 		if (zs_format_xattr_add(out, zs_span_str(names[i]), zs_span(value, (size_t)n), err) < 0)
 			return -1;
 		if (out->n > XATTRS_MAX)
@@ -118,7 +121,7 @@ out:
 	return rc;
 }
 
-/* -1 only for want of memory: what cannot be read is named, and the item goes on without. */
+/* -1 only for want of memory: what cannot be read is named, and the item goes on without: 0.  Else 1. */
 static int xattrs_fill(const struct files_handle *h, int at, struct zs_buf *out, struct zs_err *err)
 {
 	char *path = proc_path(at, h->name), *list = NULL;
@@ -130,7 +133,7 @@ static int xattrs_fill(const struct files_handle *h, int at, struct zs_buf *out,
 		return zs_fail_nomem(err);
 	n = llistxattr(path, NULL, 0);
 	if (n <= 0) {
-		rc = 0; /* none, or none that we may see */
+		rc = 1; /* none, or none that we may see */
 		goto out;
 	}
 	list = malloc(LIST_MAX + 1);
@@ -139,7 +142,7 @@ static int xattrs_fill(const struct files_handle *h, int at, struct zs_buf *out,
 		goto out;
 	}
 	n = llistxattr(path, list, LIST_MAX);
-	rc = n > 0 ? xattrs_read(path, list, (size_t)n, out, &why) : 0;
+	rc = n > 0 && xattrs_read(path, list, (size_t)n, out, &why) < 0 ? -1 : 1;
 	if (rc < 0 && why.cause == ZS_NOMEM) {
 		*err = why;
 	} else if (rc < 0) {
@@ -212,13 +215,16 @@ int fill_entry(struct zs_source_handle *base, struct zs_entry *entry, struct zs_
 	const struct files_handle *h = (const struct files_handle *)base;
 	struct zs_buf xattrs = ZS_BUF_INIT, texts = ZS_BUF_INIT;
 	struct staged_meta meta;
-	int at, closes, has_meta = 0, rc = -1;
+	int at, closes, has_xattrs, has_meta = 0, rc = -1;
 	size_t start;
 
 	if (dirs_open(h->dir, &at, &closes) < 0)
 		return zs_fail_sys(err, ZS_SOURCE, errno, "cannot open the directory above");
-	if (xattrs_fill(h, at, &xattrs, err) < 0)
+	has_xattrs = xattrs_fill(h, at, &xattrs, err);
+	if (has_xattrs < 0)
 		goto out;
+	if (!has_xattrs)
+		entry->identity = 0; /* to be tried, and named, again */
 	if (h->has_meta)
 		has_meta = meta_fill(h, at, &meta, &texts, err);
 	if (has_meta < 0 || zs_buf_reserve(storage, xattrs.n + texts.n, err) < 0)
