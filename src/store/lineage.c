@@ -29,8 +29,10 @@ static int lineage_accounted(struct lineage *x, const struct zs_name *name, stru
 			return -1;
 		x->has_removed = 1;
 	}
+	if (zs_names_has(&x->removed.names, name))
+		return 1;
 	/* It may have been made since the listing: another process of this client remembers it already. */
-	return zs_names_has(&x->removed.names, name) ? 1 : zs_backend_stat(x->st->be, ZS_OBJ_SNAPSHOT, name, &bytes, err);
+	return zs_backend_stat(x->st->be, ZS_OBJ_SNAPSHOT, name, &bytes, err);
 }
 
 static int lineage_check_history(struct lineage *x, const struct history *h, struct zs_err *err)
