@@ -78,8 +78,8 @@ if [ "$(id -u)" = 0 ]; then
 	chown -R 65534:65534 nobody/source; chmod 000 nobody/source/b nobody/source/closed
 	zn 0 init --no-recovery "$T/nobody/repo"
 	zn 3 -r "$T/nobody/repo" backup source
-	err_has '^zstore: source/b: .*ermission'
-	err_has '^zstore: source/closed: .*ermission'
+	err_has '^zstore: .*source/b: .*ermission'
+	err_has '^zstore: .*source/closed: .*ermission'
 	[ "$(wc -l <err)" = 2 ] || die "two items were unreadable"
 	out_has 'PARTIAL: 2'
 	zn 0 -r "$T/nobody/repo" ls -R latest
@@ -107,7 +107,7 @@ pids=$!
 sleep 0.3
 for _ in 1 2 3; do
 	z 0,3 backup grow
-	code=$(sed -n 's/^zstore: grow.*/changed/p' err | head -1)
+	[ ! -s err ] || err_has 'grow/'
 	z 0 extract latest -C grown --overwrite always
 	head -c "$(stat -c %s grown/grow/log)" grow/log | cmp - grown/grow/log || die "a growing file was mixed up"
 	head -c "$(stat -c %s grown/grow/big)" grow/big | cmp - grown/grow/big || die "a growing big file was mixed up"
@@ -182,7 +182,7 @@ z 0 check --read-data
 bad 2 frobnicate
 err_has 'zstore help'
 "$ZSTORE" >out 2>err; [ $? = 2 ] || die "no arguments"
-grep -q 'commands:' out err || die "no arguments: no overview"
+grep -q 'zstore help' err || die "no arguments: where is help?"
 z 0 --help; out_has 'commands:'; err_empty
 z 0 --version; out_has '^zstore [0-9]'
 z 0 help
