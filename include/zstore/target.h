@@ -58,7 +58,8 @@ int zs_files_create_whole(struct zs_files *f, struct zs_span path, const struct 
 int zs_files_open(struct zs_files *f, struct zs_span path, int *out_fd, struct zs_err *err) ZS_MUST_USE;
 /* Read the file back and compare size and sum (ZS_CORRUPT: reassembly went wrong), then owner, xattrs, mode, times. */
 int zs_files_finish(struct zs_files *f, struct zs_span path, const struct zs_entry *e, struct zs_err *err) ZS_MUST_USE;
-/* Remove a file whose restoring failed, so that nothing half made is left under its name. */
+/* Remove a file whose restoring failed, so that nothing half made is left under its name; a regular file that create
+ * was to replace is back.  (Until finish or remove it waits beside it as .zstore-old-<hash>.) */
 void zs_files_remove(struct zs_files *f, struct zs_span path);
 /* Everything that is neither FILE nor DIR, with its metadata.  1 made, 0 left alone, -1. */
 int zs_files_special(struct zs_files *f, struct zs_span path, const struct zs_entry *e, struct zs_err *err) ZS_MUST_USE;

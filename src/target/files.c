@@ -73,9 +73,11 @@ static int close_checked(int fd, struct zs_span path, struct zs_err *err)
 	return 0;
 }
 
-static void unlink_at(const struct place *pl)
+/* Take back what was made, and give back what stood there before. */
+static void undo_at(struct zs_files *f, const struct place *pl)
 {
 	(void)unlinkat(pl->dir->fd, pl->name, 0);
+	special_return_aside(f, pl);
 }
 
 /* A new file, never an existing one.  1 and the descriptor, 0, -1. */
@@ -119,7 +121,7 @@ int zs_files_create(struct zs_files *f, struct zs_span path, const struct zs_ent
 		rc = -1;
 	}
 	if (rc < 0)
-		unlink_at(&pl);
+		undo_at(f, &pl);
 out:
 	dirs_leave(f, &pl);
 	return rc;
@@ -159,7 +161,9 @@ int zs_files_create_whole(struct zs_files *f, struct zs_span path, const struct 
 			rc = -1;
 	}
 	if (rc < 0)
-		unlink_at(&pl);
+		undo_at(f, &pl);
+	else
+		special_drop_aside(f, &pl);
 out:
 	dirs_leave(f, &pl);
 	return rc;
@@ -251,6 +255,7 @@ int zs_files_finish(struct zs_files *f, struct zs_span path, const struct zs_ent
 	if (fd < 0 || verify(fd, &pl, e, err) < 0)
 		goto out;
 	meta_apply(f, &pl, e, fd, META_REAL);
+	special_drop_aside(f, &pl);
 	rc = 0;
 out:
 	if (fd >= 0)
@@ -266,7 +271,7 @@ void zs_files_remove(struct zs_files *f, struct zs_span path)
 
 	if (dirs_enter(f, path, DIRS_FIND, &pl, &ignored) < 0)
 		return;
-	unlink_at(&pl);
+	undo_at(f, &pl);
 	dirs_leave(f, &pl);
 }
 

@@ -57,10 +57,53 @@ static int seems_equal(const struct place *pl, const struct stat *st, const stru
 	}
 }
 
+#define ASIDE_NAME_BYTES 32
+
+static void aside_name(const struct place *pl, char out[static ASIDE_NAME_BYTES])
+{
+	(void)snprintf(out, ASIDE_NAME_BYTES, ".zstore-old-%016llx", (unsigned long long)zs_hash64(0, zs_span_str(pl->name)));
+}
+
+/*
+ * The file that is to be replaced waits under another name until the new one is proven.  One that waits already was left
+ * by a restore that was killed: it is the real one, and what stands under the name is that restore's.
+ */
+static int set_aside(struct zs_files *f, const struct place *pl)
+{
+	char aside[ASIDE_NAME_BYTES];
+
+	aside_name(pl, aside);
+	atomic_store(&f->any_aside, 1);
+	if (renameat2(pl->dir->fd, pl->name, pl->dir->fd, aside, RENAME_NOREPLACE) == 0 || errno == ENOENT)
+		return 0;
+	return unlinkat(pl->dir->fd, pl->name, 0);
+}
+
+void special_drop_aside(struct zs_files *f, const struct place *pl)
+{
+	char aside[ASIDE_NAME_BYTES];
+
+	if (!atomic_load(&f->any_aside))
+		return;
+	aside_name(pl, aside);
+	(void)unlinkat(pl->dir->fd, aside, 0);
+}
+
+void special_return_aside(struct zs_files *f, const struct place *pl)
+{
+	char aside[ASIDE_NAME_BYTES];
+
+	if (!atomic_load(&f->any_aside))
+		return;
+	aside_name(pl, aside);
+	(void)renameat2(pl->dir->fd, aside, pl->dir->fd, pl->name, RENAME_NOREPLACE);
+}
+
 int special_make_room(struct zs_files *f, const struct place *pl, const struct zs_entry *e, struct zs_err *err)
 {
 	struct stat st;
 	int64_t mtime_ns;
+	int rc;
 
 	if (f->overwrite == ZS_OVERWRITE_NEVER)
 		return 0;
@@ -75,7 +118,8 @@ int special_make_room(struct zs_files *f, const struct place *pl, const struct z
 		if (f->overwrite == ZS_OVERWRITE_IF_DIFFERENT && seems_equal(pl, &st, e, mtime_ns))
 			return 0;
 	}
-	if (unlinkat(pl->dir->fd, pl->name, 0) < 0 && errno != ENOENT)
+	rc = e && e->kind == ZS_ENTRY_FILE && S_ISREG(st.st_mode) ? set_aside(f, pl) : unlinkat(pl->dir->fd, pl->name, 0);
+	if (rc < 0 && errno != ENOENT)
 		return files_fail(pl->path, errno, "replace", err);
 	return 1;
 }

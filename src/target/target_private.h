@@ -33,6 +33,7 @@ struct zs_files {
 	void (*problem)(void *ctx, struct zs_span path, const struct zs_err *err);
 	void *ctx;
 	uid_t euid;
+	atomic_int any_aside;	/* a file was set aside by this restore */
 	atomic_int walk_only;	/* no openat2 here: go component by component */
 	pthread_mutex_t lock;	/* guards dirs, dirs_n, tick and each dir's refs, used, cached */
 	struct dir *dirs[DIRS_CACHED];
@@ -65,11 +66,15 @@ void dirs_close_all(struct zs_files *f);
 int files_fail(struct zs_span path, int sys, const char *what, struct zs_err *err); /* -1 */
 
 /*
- * Something stands at pl under the name that e (NULL: a link) is to have.  1 it was removed (or is gone), 0 leave it
+ * Something stands at pl under the name that e (NULL: a link) is to have.  1 it was removed, set aside or is gone, 0 leave it
  * alone, -1 it cannot be replaced.
  */
 int special_make_room(struct zs_files *f, const struct place *pl, const struct zs_entry *e,
     struct zs_err *err) ZS_MUST_USE;
+
+/* A regular file that special_make_room made way for: no longer needed; or put back, the new one having been removed. */
+void special_drop_aside(struct zs_files *f, const struct place *pl);
+void special_return_aside(struct zs_files *f, const struct place *pl);
 
 /* Owner, xattrs, mode, times, in this order.  What does not work is reported as a problem. */
 enum meta_handle { META_REAL, META_PATH }; /* fd is an ordinary one, or O_PATH */

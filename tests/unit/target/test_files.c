@@ -1,4 +1,5 @@
 /* files.c: content arrives, is verified, obeys the overwrite rule, and never leaves the root. */
+#include <dirent.h>
 #include "sandbox.h"
 
 #include <pthread.h>
@@ -120,6 +121,54 @@ static void wrong_content_touches_nothing(void **state)
 	assert_int_equal(zs_files_create(f, sp("mail"), &e, &err), -1);
 	assert_int_equal(err.cause, ZS_TARGET);
 	expect_file(at("root/mail"), "old");
+	zs_files_free(f);
+}
+
+static unsigned names_in(const char *dir)
+{
+	DIR *d = opendir(dir);
+	unsigned n = 0;
+
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	(void)closedir(d);
+	return n - 2;
+}
+
+/* What a new file is to replace stays until that one is proven, and comes back if it never is. */
+static void old_comes_back(void **state)
+{
+	struct zs_files *f = files_open(ZS_OVERWRITE_ALWAYS);
+	struct zs_entry e = file_entry(sp(text));
+	struct zs_err err = {0};
+	int fd;
+
+	(void)state;
+	assert_int_equal(mkdir(at("root/back"), 0700), 0);
+	put_file(at("root/back/mail"), "old");
+	assert_int_equal(zs_files_create(f, sp("back/mail"), &e, &err), 1);
+	assert_int_equal(names_in(at("root/back")), 2);
+	assert_int_equal(zs_files_finish(f, sp("back/mail"), &e, &err), -1);
+	assert_int_equal(err.cause, ZS_CORRUPT);
+	zs_files_remove(f, sp("back/mail"));
+	expect_file(at("root/back/mail"), "old");
+	assert_int_equal(names_in(at("root/back")), 1);
+	/* a restore that was killed in between: the next one still knows which is the real one */
+	assert_int_equal(zs_files_create(f, sp("back/mail"), &e, &err), 1);
+	zs_files_free(f);
+	f = files_open(ZS_OVERWRITE_ALWAYS);
+	assert_int_equal(zs_files_create(f, sp("back/mail"), &e, &err), 1);
+	zs_files_remove(f, sp("back/mail"));
+	expect_file(at("root/back/mail"), "old");
+	/* and when all goes well nothing is left of it */
+	assert_int_equal(zs_files_create(f, sp("back/mail"), &e, &err), 1);
+	assert_int_equal(zs_files_open(f, sp("back/mail"), &fd, &err), 0);
+	assert_int_equal(zs_pwrite_all(fd, text, sizeof text - 1, 0, ZS_TARGET, "mail", &err), 0);
+	(void)close(fd);
+	assert_int_equal(zs_files_finish(f, sp("back/mail"), &e, &err), 0);
+	expect_file(at("root/back/mail"), text);
+	assert_int_equal(names_in(at("root/back")), 1);
 	zs_files_free(f);
 }
 
@@ -507,7 +556,7 @@ static void no_root(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		test(whole_file), test(in_pieces), test(verify_sizes), test(wrong_content_touches_nothing), test(rules),
+		test(whole_file), test(in_pieces), test(verify_sizes), test(wrong_content_touches_nothing), test(old_comes_back), test(rules),
 		test(replaces_names), test(directory_in_the_way), test(file_as_parent), test(invalid_paths),
 		test(symlinked_parents), test(replaced_parent), test(replaced_file), test(very_long_path),
 		test(threads),
