@@ -71,7 +71,8 @@ static int sink_link(struct backup *b, const struct record *rec, struct zs_span 
 	}
 	if (zs_format_entry_decode(first, &e, err) < 0 || zs_format_entry_decode(encoded, &name, err) < 0)
 		goto out;
-	e.identity = e.flags & ZS_ENTRY_UNSTABLE ? 0 : name.identity;
+	/* The content was read before this name was looked at: a change in between must be read the next time. */
+	e.identity = e.flags & ZS_ENTRY_UNSTABLE || e.mtime_ns != name.mtime_ns ? 0 : name.identity;
 	e.flags = (e.flags & ~(unsigned)ZS_ENTRY_HAS_ITEM) | (name.flags & ZS_ENTRY_HAS_ITEM);
 	e.item_id = name.item_id;
 	e.item_folder = name.item_folder;
