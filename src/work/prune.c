@@ -55,6 +55,8 @@ static int mark_chunk(void *ctx, const struct zs_id *id, uint32_t bytes, struct 
 	struct prune *p = ctx;
 
 	(void)bytes;
+	if (is_stopped(p))
+		return zs_fail(err, ZS_STOPPED, "stopped");
 	return zs_collector_mark(p->collector, id, err) < 0 ? -1 : 0;
 }
 

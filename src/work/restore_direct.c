@@ -54,11 +54,13 @@ static int put(void *ctx, struct zs_span bytes, struct zs_err *err)
 {
 	struct direct *d = ctx;
 
+	if (restore_stopped(d->r, err) < 0)
+		return -1;
 	if (d->fd < 0 && bytes.n > WHOLE_MAX - d->content.n)
 		return zs_fail(err, ZS_CORRUPT, "the recipe leads beyond the end of the file");
 	if (d->fd < 0)
 		return zs_buf_add_span(&d->content, bytes, err);
-	if (zs_pwrite_all(d->fd, bytes.p, bytes.n, d->at, ZS_TARGET, "cannot write", err) < 0)
+	if (zs_pwrite_all(d->fd, bytes.p, bytes.n, d->at, ZS_TARGET, "the file", err) < 0)
 		return -1;
 	d->at += bytes.n;
 	return 0;

@@ -228,7 +228,7 @@ static int put(struct filler *w, struct zs_span s, uint64_t at, struct zs_err *w
 	if (at > e->size || s.n > e->size - at)
 		return zs_fail(why, ZS_CORRUPT, "the recipe leads beyond the end of the file");
 	w->result->bytes += s.n;
-	return zs_pwrite_all(w->fd, s.p, s.n, at, ZS_TARGET, "cannot write", why);
+	return zs_pwrite_all(w->fd, s.p, s.n, at, ZS_TARGET, "the file", why);
 }
 
 static int put_ranges(struct filler *w, const struct use *u, struct zs_span chunk, struct zs_span rest,

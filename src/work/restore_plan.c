@@ -94,6 +94,9 @@ static int flush_places(struct plan *p, struct zs_err *err)
 {
 	size_t n = p->places_n;
 
+	/* Of a recipe that somebody made there may be no end. */
+	if (restore_stopped(p->r, err) < 0)
+		return -1;
 	p->places_n = 0;
 	qsort(p->places, n, sizeof *p->places, place_cmp);
 	for (size_t i = 0, k; i < n; i += k) {
