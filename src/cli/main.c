@@ -39,21 +39,31 @@ static const struct command *find_command(const char *name)
 	return NULL;
 }
 
+/* Is the word after this common option its argument?  "--repo", "-r", "-qr": yes; "--repo=X", "-rX", "-q": no. */
+static int takes_next(const char *word)
+{
+	const struct opt *o;
+
+	if (word[1] == '-') {
+		for (o = cli_common_options; o->name; o++)
+			if (strcmp(word + 2, o->name) == 0)
+				return o->arg != NULL;
+		return 0;
+	}
+	for (const char *letter = word + 1; *letter; letter++)
+		for (o = cli_common_options; o->name; o++)
+			if (*letter == o->letter && o->arg)
+				return letter[1] == 0;
+	return 0;
+}
+
 /* "zstore -r REPO backup ..." as well as "zstore backup -r REPO ...": where the command's name is, or -1. */
 static int command_position(int argc, char **argv)
 {
 	for (int i = 1; i < argc; i++) {
-		const struct opt *o;
-
 		if (argv[i][0] != '-')
 			return i;
-		for (o = cli_common_options; o->name; o++) {
-			int is_long = strncmp(argv[i], "--", 2) == 0 && strcmp(argv[i] + 2, o->name) == 0;
-			int is_short = argv[i][1] && argv[i][1] == o->letter && !argv[i][2];
-
-			if (o->arg && (is_long || is_short))
-				i++;
-		}
+		i += takes_next(argv[i]);
 	}
 	return -1;
 }
@@ -85,6 +95,8 @@ static int run_command(struct session *s, int argc, char **argv, struct zs_err *
 		return -1;
 	rc = s->command->run(s, argc, argv, err);
 	progress_end(s);
+	if (rc < 0 && err->cause == ZS_STOPPED && strcmp(err->text, "stopped") == 0)
+		return zs_fail(err, ZS_STOPPED, "interrupted before it was done");
 	return rc;
 }
 
