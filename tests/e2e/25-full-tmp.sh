@@ -9,7 +9,7 @@ for i in $(seq 1 2000); do
 	head -c 1500 /dev/urandom >>src/$i
 done
 z 0 backup src
-for kib in 16 100 200; do
+for kib in 16 60 100; do
 	mount -o remount,size=${kib}k mnt
 	TMPDIR=$T/mnt z 1 extract latest -C out.$kib
 	err_has 'No space left'
