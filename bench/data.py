@@ -38,7 +38,8 @@ def make_from_sample(work, size):
     tool = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "tests", "sample", "make_sample.py")
     day1, day2 = os.path.join(work, "org"), os.path.join(work, "org-day2")
     messages = max(50, size // SAMPLE_BYTES_A_MESSAGE)
-    subprocess.run(["/usr/bin/python3", tool, day1, "--users", str(5 + messages // 400), "--messages", str(messages)], check=True)
+    size_options = ["--users", str(5 + messages // 400), "--messages", str(messages)]
+    subprocess.run(["/usr/bin/python3", tool, day1] + size_options, check=True)
     shutil.copytree(day1, day2)
     shutil.copy2(day1 + ".state.json", day2 + ".state.json")
     subprocess.run(["/usr/bin/python3", tool, day2, "--next-day"], check=True)
@@ -50,8 +51,8 @@ def files_of(tree):
 
 
 class NextDay:
-    """The difference between two trees, to be applied to the first as a living server would: what did not change keeps its
-    inode and times, what did comes in by rename."""
+    """The difference between two trees, to be applied to the first as a living server would: what did not change keeps
+    its inode and times, what did comes in by rename."""
 
     def __init__(self, day1, day2):
         self.day1, self.day2 = day1, day2

@@ -3,8 +3,8 @@
 
   bench/run.sh [--quick] [--bytes N] [--zstore PROGRAM] [--only TOOL,TOOL] [--json FILE] [--markdown]
 
-The table goes to standard output, progress to standard error, all figures to the JSON file.  Everything is done below one
-temporary directory, which is removed at the end, also after Ctrl-C.
+The table goes to standard output, progress to standard error, all figures to the JSON file.  Everything is done below
+one temporary directory, which is removed at the end, also after Ctrl-C.
 """
 import argparse, datetime, os, shutil, signal, statistics, subprocess, sys, tempfile, time
 
@@ -60,9 +60,13 @@ class Bench:
     def run(self, tool, step, commands, cwd=None):
         cost = measure(commands, tool.env, cwd or self.cwd, self.out, self.log)
         if step:
-            self.results[tool.name]["steps"][step] = cost
-            data.say("  %-7s %-11s %8.2f s wall %8.2f s CPU %6.0f MiB" % (tool.name, step, cost["wall_s"], cost["cpu_s"], cost["peak_kib"] / 1024))
+            self.note(tool, step, cost)
         return cost
+
+    def note(self, tool, step, cost):
+        self.results[tool.name]["steps"][step] = cost
+        data.say("  %-7s %-11s %8.3f s wall %8.2f s CPU %6.0f MiB" % (
+            tool.name, step, cost["wall_s"], cost["cpu_s"], cost["peak_kib"] / 1024))
 
     def size(self, tool, when):
         self.results[tool.name]["size"][when] = tree_bytes(tool.repo)
@@ -103,8 +107,7 @@ class Bench:
                         if f.read() != want:
                             raise Failed("%s: the message that came out is another one" % tool.name)
                 cost = {k: statistics.median(c[k] for c in costs) for k in costs[0]}
-                self.results[tool.name]["steps"][step] = cost
-                data.say("  %-7s %-11s %8.3f s wall %8.2f s CPU %6.0f MiB" % (tool.name, step, cost["wall_s"], cost["cpu_s"], cost["peak_kib"] / 1024))
+                self.note(tool, step, cost)
 
     def restores(self):
         for tool in self.used:
@@ -140,8 +143,8 @@ class Bench:
 def build(work):
     where = os.path.join(work, "build")
     data.say("building zstore")
-    for command in (["meson", "setup", where, TOP, "--buildtype=release", "-Dtests=disabled", "-Dfuzzing=none", "-Dman=disabled"],
-                    ["ninja", "-C", where]):
+    options = ["--buildtype=release", "-Dtests=disabled", "-Dfuzzing=none", "-Dman=disabled"]
+    for command in (["meson", "setup", where, TOP] + options, ["ninja", "-C", where]):
         done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode != 0:
             raise Failed("%s:\n%s" % (" ".join(command), done.stdout[-3000:]))
@@ -159,7 +162,8 @@ def prepare(a, work):
     if os.path.exists(os.path.join(a.corpus, "make_org.py")):
         made, source = data.make_from_corpus(a.corpus, work, a.bytes), "organisation of the corpus"
     else:
-        made, source = data.make_from_sample(work, a.bytes), "organisation of tests/sample/make_sample.py (the corpus is absent)"
+        made = data.make_from_sample(work, a.bytes)
+        source = "organisation of tests/sample/make_sample.py (the corpus is absent)"
     return used, made, source
 
 
@@ -169,7 +173,8 @@ def carry_out(a, work):
     files, size = data.inventory(day1)
     document = {"date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%d %H:%M UTC"), "quick": a.quick,
                 "machine": data.machine(), "versions": {t.name: t.version() for t in used},
-                "data": {"from": source, "files": files, "bytes": size, "day2_put": len(next_day.put), "day2_gone": len(next_day.gone)}}
+                "data": {"from": source, "files": files, "bytes": size,
+                         "day2_put": len(next_day.put), "day2_gone": len(next_day.gone)}}
     data.say("%s: %d files, %d bytes" % (source, files, size))
     bench = Bench(work, used, day1)
     bench.backups(next_day)
@@ -181,7 +186,8 @@ def carry_out(a, work):
         bench.real_mail(mail)
     document["peak_floor_kib"] = measure([["true"]], used[0].env, work, bench.out, bench.log)["peak_kib"]
     if not mail:
-        bench.notes.append("real mail alone: not measured, corpus/mail.tar.zst is absent; the figures are of made-up mail and say little")
+        bench.notes.append("real mail alone: not measured, corpus/mail.tar.zst is absent; "
+                           "the figures are of made-up mail and say little")
     if a.quick:
         bench.notes.append("a quick run: too small to judge the figures by")
     document.update(results=bench.results, figures=report.figures(bench.results), notes=bench.notes)
@@ -194,12 +200,13 @@ def size_arg(text):
 
 
 def arguments():
-    p = argparse.ArgumentParser(prog="bench/run.sh", description="zstore, borg and restic over the same data in one go.")
+    p = argparse.ArgumentParser(prog="bench/run.sh", description="zstore, borg and restic over the same data.")
     p.add_argument("--zstore", metavar="PROGRAM", help="this program instead of a new release build")
     p.add_argument("--only", default="zstore,borg,restic", metavar="TOOL,TOOL", help="leave out the others")
     p.add_argument("--bytes", type=size_arg, help="bytes of mail in the organisation (1G)")
     p.add_argument("--quick", action="store_true", help="a small run (60M)")
-    p.add_argument("--corpus", default=os.path.join(TOP, "..", "shared", "corpus"), metavar="DIR", help="mail.tar.zst, docs.tar.zst, make_org.py")
+    p.add_argument("--corpus", default=os.path.join(TOP, "..", "shared", "corpus"), metavar="DIR",
+                   help="mail.tar.zst, docs.tar.zst, make_org.py")
     p.add_argument("--json", default="bench-result.json", metavar="FILE", help="all figures (bench-result.json)")
     p.add_argument("--markdown", action="store_true", help="the table as Markdown")
     a = p.parse_args()

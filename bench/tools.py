@@ -1,7 +1,7 @@
 """How each program is asked to do the same thing: encrypted, zstd level 3, a cache directory of its own.
 
-Every method gives a list of commands; their costs are added up.  The three are unlocked by a passphrase, each with its own
-key stretching; zstore also has a key file, used for "one message" only.
+Every method gives a list of commands; their costs are added up.  The three are unlocked by a passphrase, each with its
+own key stretching; zstore also has a key file, used for "one message" only.
 """
 import os, subprocess
 
@@ -42,7 +42,8 @@ class Zstore(Tool):
         self.settle()
 
     def settle(self):
-        self.env.update(ZSTORE_REPO=self.repo, ZSTORE_PASSPHRASE=PASSPHRASE, ZSTORE_CACHE_DIR=os.path.join(self.home, "cache"))
+        self.env.update(ZSTORE_REPO=self.repo, ZSTORE_PASSPHRASE=PASSPHRASE,
+                        ZSTORE_CACHE_DIR=os.path.join(self.home, "cache"))
 
     def init(self):
         return [[self.program, "init", "--no-recovery", "--compression", "zstd:3"],
@@ -116,7 +117,8 @@ class Restic(Tool):
         self.settle()
 
     def settle(self):
-        self.env.update(RESTIC_PASSWORD=PASSPHRASE, RESTIC_REPOSITORY=self.repo, RESTIC_CACHE_DIR=os.path.join(self.home, "cache"))
+        self.env.update(RESTIC_PASSWORD=PASSPHRASE, RESTIC_REPOSITORY=self.repo,
+                        RESTIC_CACHE_DIR=os.path.join(self.home, "cache"))
 
     def init(self):
         return [[self.program, "init", "--repository-version", "2"]]

@@ -1,6 +1,6 @@
 /*
- * A small mail store on disk and on two days, repositories in memory with tiny blocks and packs, and what a later user of a
- * repository would find: shared by the tests of crashes, faults and concurrent runs.
+ * A small mail store on disk and on two days, repositories in memory with tiny blocks and packs, and what a later user
+ * of a repository would find: shared by the tests of crashes, faults and concurrent runs.
  */
 #ifndef CRASH_HELP_H
 #define CRASH_HELP_H
@@ -70,7 +70,8 @@ HELP void crash_same_file(const char *a, const char *b, const struct stat *as)
 
 	if (lstat(b, &bs) != 0)
 		fail_msg("%s is missing", b);
-	if (as->st_mode != bs.st_mode || as->st_uid != bs.st_uid || as->st_gid != bs.st_gid || as->st_nlink != bs.st_nlink)
+	if (as->st_mode != bs.st_mode || as->st_uid != bs.st_uid || as->st_gid != bs.st_gid ||
+	    as->st_nlink != bs.st_nlink)
 		fail_msg("%s: other type, mode, owner or links", b);
 	if (as->st_mtim.tv_sec != bs.st_mtim.tv_sec || as->st_mtim.tv_nsec != bs.st_mtim.tv_nsec)
 		fail_msg("%s: other time", b);
@@ -168,12 +169,14 @@ HELP void crash_base64(struct zs_buf *m, uint32_t seed, size_t n)
 		uint32_t v = (uint32_t)p[i] << 16 | (uint32_t)p[i + 1] << 8 | p[i + 2];
 
 		assert_int_equal(zs_buf_printf(m, &err, "%c%c%c%c%s", digits[v >> 18], digits[v >> 12 & 63],
-		    digits[v >> 6 & 63], digits[v & 63], i / 3 % 19 == 18 || i + 3 >= n ? "\r\n" : ""), 0);
+				     digits[v >> 6 & 63], digits[v & 63], i / 3 % 19 == 18 || i + 3 >= n ? "\r\n" : ""),
+		    0);
 	}
 	free(p);
 }
 
-/* Message i of a user, as staged: one of some attachments, which others have too; every seventh is nested in another. */
+/* Message i of a user, as staged: one of some attachments, which others have too; every seventh is nested in another.
+ */
 HELP void crash_message(unsigned i, uint32_t seed, size_t attached)
 {
 	struct zs_buf m = ZS_BUF_INIT;
@@ -182,21 +185,29 @@ HELP void crash_message(unsigned i, uint32_t seed, size_t attached)
 	int rc = 0;
 
 	if (i % 7 == 0)
-		rc |= zs_buf_printf(&m, &err, "Subject: outer\r\nMIME-Version: 1.0\r\nContent-Type: message/rfc822\r\n\r\n");
-	rc |= zs_buf_printf(&m, &err, "Received: from a.example by b.example; id %u\r\nFrom: a@example.org\r\nSubject: no. %u\r\n"
-	    "Message-ID: <%u@example.org>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=\"=_%u\"\r\n\r\n"
-	    "--=_%u\r\nContent-Type: text/plain\r\n\r\n", i, i, i, i, i);
+		rc |= zs_buf_printf(
+		    &m, &err, "Subject: outer\r\nMIME-Version: 1.0\r\nContent-Type: message/rfc822\r\n\r\n");
+	rc |= zs_buf_printf(&m, &err,
+	    "Received: from a.example by b.example; id %u\r\nFrom: a@example.org\r\nSubject: no. %u\r\n"
+	    "Message-ID: <%u@example.org>\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; "
+	    "boundary=\"=_%u\"\r\n\r\n"
+	    "--=_%u\r\nContent-Type: text/plain\r\n\r\n",
+	    i, i, i, i, i);
 	for (unsigned k = 0; k < 40 + i % 3; k++)
 		rc |= zs_buf_printf(&m, &err, "Line %u of the text of message %u, which is like others.\r\n", k, i % 5);
-	rc |= zs_buf_printf(&m, &err, "--=_%u\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n", i);
+	rc |= zs_buf_printf(
+	    &m, &err, "--=_%u\r\nContent-Type: application/pdf\r\nContent-Transfer-Encoding: base64\r\n\r\n", i);
 	assert_int_equal(rc, 0);
 	crash_base64(&m, seed, attached);
 	assert_int_equal(zs_buf_printf(&m, &err, "--=_%u--\r\n", i), 0);
 	(void)snprintf(path, sizeof(path), "src/accounts/u%u@example.org/Inbox/msg-%u.eml", i % 2, i);
 	crash_write(path, m.p, m.n);
 	zs_buf_clear(&m);
-	assert_int_equal(zs_buf_printf(&m, &err, "{\"id\": %u, \"folder\": \"Inbox\", \"flags\": [\"seen\"], \"tags\": [], "
-	    "\"date\": \"2024-01-02T03:04:05Z\", \"size\": 1}", i), 0);
+	assert_int_equal(zs_buf_printf(&m, &err,
+			     "{\"id\": %u, \"folder\": \"Inbox\", \"flags\": [\"seen\"], \"tags\": [], "
+			     "\"date\": \"2024-01-02T03:04:05Z\", \"size\": 1}",
+			     i),
+	    0);
 	memcpy(path + strlen(path) - 4, ".meta", 6);
 	crash_write(path, m.p, m.n);
 	zs_buf_fini(&m);
@@ -204,7 +215,8 @@ HELP void crash_message(unsigned i, uint32_t seed, size_t attached)
 
 HELP void crash_day1(void)
 {
-	crash_sh("mkdir -p src/accounts/u0@example.org/Inbox src/accounts/u1@example.org/Inbox src/deep/a/b/c/d src/empty");
+	crash_sh(
+	    "mkdir -p src/accounts/u0@example.org/Inbox src/accounts/u1@example.org/Inbox src/deep/a/b/c/d src/empty");
 	for (unsigned i = 0; i < 30; i++)
 		crash_message(i, i % 6, 2000 + i % 6 * 4000);
 	crash_write_random("src/large", 100, 150001);
@@ -221,7 +233,8 @@ HELP void crash_day2(void)
 	for (unsigned i = 30; i < 36; i++)
 		crash_message(i, i, 9000);
 	crash_message(3, 3, 14000);
-	crash_sh("rm src/accounts/u0@example.org/Inbox/msg-0.* src/accounts/u1@example.org/Inbox/msg-1.*; rm -r src/deep/a/b;"
+	crash_sh("rm src/accounts/u0@example.org/Inbox/msg-0.* src/accounts/u1@example.org/Inbox/msg-1.*; rm -r "
+		 "src/deep/a/b;"
 		 "printf 'in between' | dd of=src/large bs=1 seek=70000 conv=notrunc status=none");
 	crash_write_random("src/another", 103, 90000);
 	crash_write_random("src/deep/a/small", 104, 901);
@@ -234,7 +247,8 @@ HELP int crash_setup(void **state)
 
 	(void)state;
 	/* In memory where there is such a place: the index syncs its files, hundreds of times here. */
-	(void)snprintf(crash_root, sizeof(crash_root), "%s/zs-crash-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
+	(void)snprintf(
+	    crash_root, sizeof(crash_root), "%s/zs-crash-XXXXXX", access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp");
 	return zs_codec_init(&err) < 0 || !mkdtemp(crash_root) || chdir(crash_root) != 0 ? -1 : 0;
 }
 
@@ -249,7 +263,9 @@ HELP int crash_teardown(void **state)
 
 /* ----------------------------------------------------------------- repositories */
 
-struct crash_cache { char dir[64]; };
+struct crash_cache {
+	char dir[64];
+};
 
 HELP struct crash_cache crash_cache_new(void)
 {
@@ -261,7 +277,8 @@ HELP struct crash_cache crash_cache_new(void)
 
 HELP int crash_init(struct zs_backend *be, struct zs_err *err)
 {
-	const struct zs_secret secret = {.type = ZS_SECRET_PASSPHRASE, .bytes = zs_span_str("sesame"), .ops = 1, .mem_kib = 8};
+	const struct zs_secret secret = {
+	    .type = ZS_SECRET_PASSPHRASE, .bytes = zs_span_str("sesame"), .ops = 1, .mem_kib = 8};
 	struct zs_config config;
 
 	zs_store_config_default(&config);
@@ -272,7 +289,8 @@ HELP int crash_init(struct zs_backend *be, struct zs_err *err)
 	return zs_store_init(be, &config, &secret, "test", NULL, err);
 }
 
-HELP int crash_try_open(struct zs_backend *be, const struct crash_cache *cache, struct zs_store **out, struct zs_err *err)
+HELP int crash_try_open(
+    struct zs_backend *be, const struct crash_cache *cache, struct zs_store **out, struct zs_err *err)
 {
 	const struct zs_secret secret = {.type = ZS_SECRET_PASSPHRASE, .bytes = zs_span_str("sesame")};
 	const struct zs_store_settings settings = {.cache_dir = cache->dir, .tmp_dir = crash_root};
@@ -318,18 +336,28 @@ HELP uint64_t crash_objects(struct zs_backend *be, enum zs_object type)
 
 /* ---------------------------------------------------------------- the use cases */
 
-struct crash_run { unsigned threads; const struct zs_observer *observer; const char *path; };
+struct crash_run {
+	unsigned threads;
+	const struct zs_observer *observer;
+	const char *path;
+};
 
 /* Back up src, or another path; the tag says which directory it equals. */
-HELP int crash_try_backup(struct zs_store *st, const char *tag, const struct crash_run *how, struct zs_backup_report *out,
-    struct zs_err *err)
+HELP int crash_try_backup(
+    struct zs_store *st, const char *tag, const struct crash_run *how, struct zs_backup_report *out, struct zs_err *err)
 {
 	struct zs_strings paths = {0}, tags = {0};
 	struct zs_backup_problems *problems = NULL;
 	struct zs_source_settings settings = {.problem = zs_backup_problem, .tmp_dir = crash_root};
 	const struct zs_files_settings f = {.paths = &paths, .flags = ZS_FILES_NO_RACY_GUARD};
-	struct zs_backup_settings s = {.host = "host", .user = "u", .program = "p", .tags = &tags, .paths = &paths, .level = -1,
-	    .threads = how && how->threads ? how->threads : 2, .observer = how ? how->observer : NULL,
+	struct zs_backup_settings s = {.host = "host",
+	    .user = "u",
+	    .program = "p",
+	    .tags = &tags,
+	    .paths = &paths,
+	    .level = -1,
+	    .threads = how && how->threads ? how->threads : 2,
+	    .observer = how ? how->observer : NULL,
 	    .time_ns = INT64_C(1764000000000000000) + (int64_t)crash_caches};
 	struct zs_err e = {0};
 	int rc;
@@ -362,7 +390,10 @@ HELP struct zs_backup_report crash_backup(struct zs_store *st, const char *tag, 
 }
 
 /* What check and restore complain of, from any thread: the first is kept, and fails the test in its own thread. */
-static struct { pthread_mutex_t lock; char text[1024]; } crash_trouble = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct {
+	pthread_mutex_t lock;
+	char text[1024];
+} crash_trouble = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
 HELP void crash_complain(const char *what, struct zs_span path, const char *text)
 {
@@ -410,7 +441,8 @@ HELP void crash_extract(struct zs_store *st, const struct zs_snapshot *snap, uns
 	const struct zs_files_target_settings settings = {.overwrite = ZS_OVERWRITE_ALWAYS, .problem = crash_problem};
 	const struct zs_observer observer = {.problem = crash_problem};
 	const struct zs_strings everything = {0};
-	struct zs_restore_settings s = {.root = snap->root, .paths = &everything, .threads = threads, .observer = &observer};
+	struct zs_restore_settings s = {
+	    .root = snap->root, .paths = &everything, .threads = threads, .observer = &observer};
 	struct zs_restore_report r = {0};
 	struct zs_files *to = NULL;
 	struct zs_err err = {0};
@@ -430,7 +462,8 @@ HELP void crash_extract(struct zs_store *st, const struct zs_snapshot *snap, uns
 	crash_same_tree(snap->tags.v[0], out);
 }
 
-/* What a user on another machine finds: nothing to complain about, every snapshot complete.  Which: bit 0 day1, bit 1 day2. */
+/* What a user on another machine finds: nothing to complain about, every snapshot complete.  Which: bit 0 day1, bit 1
+ * day2. */
 HELP unsigned crash_sound(struct zs_backend *be)
 {
 	struct crash_cache cache = crash_cache_new();
