@@ -80,6 +80,37 @@ static void test_packs(void **state)
 	zs_backend_free(be);
 }
 
+/* Padding that is properly sealed but holds something is refused: nobody hides data in packs. */
+static void test_padding_is_zeros(void **state)
+{
+	struct zs_backend *be = help_repo();
+	struct zs_store *st = help_open(be, NULL);
+
+	(void)state;
+	for (uint8_t fill = 0; fill < 2; fill++) {
+		struct zs_pack_trailer t = {.padding_offset = ZS_PACK_HEADER, .padding_stored_bytes = 100 + ZS_SEAL_TAG};
+		uint8_t header[ZS_PACK_HEADER], plain[100] = {0};
+		struct zs_name name = {{fill, 7}};
+		struct zs_buf b = ZS_BUF_INIT;
+		struct zs_pack_seal *seal;
+		struct zs_pack_tag tag;
+
+		plain[99] = fill;
+		assert_int_equal(zs_pack_seal_new(st->kr, &st->repo_id, header, &tag, &seal, &err), 0);
+		assert_int_equal(zs_buf_add(&b, header, sizeof(header), &err), 0);
+		assert_int_equal(
+		    zs_pack_seal_part(seal, ZS_PART_PADDING, STORE_PART_PADDING, zs_span(plain, 100), &b, &err), 0);
+		assert_int_equal(zs_backend_put(be, ZS_OBJ_PACK, &name, zs_buf_span(&b), &err), 0);
+		assert_int_equal(packs_check_padding(st, &name, &t, &err), fill ? -1 : 0);
+		zs_pack_seal_free(seal);
+		zs_buf_fini(&b);
+	}
+	assert_int_equal(err.cause, ZS_CORRUPT);
+	assert_non_null(strstr(err.text, "padding"));
+	zs_store_free(st);
+	zs_backend_free(be);
+}
+
 /* What an aborted run had stored is found by the next one. */
 static void test_abort_keeps(void **state)
 {
@@ -404,6 +435,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(test_round_trip),
 	    cmocka_unit_test(test_packs),
+	    cmocka_unit_test(test_padding_is_zeros),
 	    cmocka_unit_test(test_abort_keeps),
 	    cmocka_unit_test(test_known_before_it_is_published),
 	    cmocka_unit_test(test_limits),
