@@ -1,7 +1,8 @@
 /*
  * source: what is backed up.  A source yields items in ascending path order
  * (zs_path_cmp); content is read later, possibly in another thread, by the
- * item's handle.  A new source is a new file in src/source and one row.
+ * item's handle.  Several sources make one (zs_source_set_new).  A new source is
+ * a new file in src/source and one row.
  */
 #ifndef ZSTORE_SOURCE_H
 #define ZSTORE_SOURCE_H
@@ -20,6 +21,13 @@ struct zs_source_item {
 	struct zs_source_handle *handle; /* owned by the caller; NULL for what has neither content nor xattrs */
 	enum zs_kind content;	/* ZS_KIND_FILE: find out; or what the source knows */
 	int serial;		/* the content must be read to its end before next is called again */
+	unsigned member;	/* of a set: which one it is from */
+};
+
+enum zs_note_level {
+	ZS_NOTE_INFO,	 /* what config check reports: a version, a right that is there */
+	ZS_NOTE_WARNING, /* the backup is complete, but somebody should know */
+	ZS_NOTE_LACK,	 /* as it is, a backup would be incomplete: a right that is missing, a limit */
 };
 
 struct zs_source_settings {
@@ -27,6 +35,24 @@ struct zs_source_settings {
 	void (*problem)(void *ctx, struct zs_span path, const struct zs_err *err);
 	void *ctx;
 	const char *tmp_dir;
+	/* Something to be said that is no problem of an item; text is one line.  Any thread.  May be NULL. */
+	void (*note)(void *note_ctx, enum zs_note_level level, const char *text);
+	void *note_ctx;
+	/* Asked now and then by whatever takes long; nonzero: fail with ZS_STOPPED.  Any thread.  May be NULL. */
+	int (*stop)(void *stop_ctx);
+	void *stop_ctx;
+};
+
+/*
+ * Before the first next, so that several servers can be caught at one point in time.  Every phase is carried out for all
+ * members of a set before the next one.  Only CONNECT is needed for a dry run (next then yields what would be read, with
+ * estimated sizes, and no handle is opened) and for config check.
+ */
+enum zs_source_phase {
+	ZS_PHASE_CONNECT, /* connect, and see whether rights and limits allow a complete backup */
+	ZS_PHASE_LIST,	  /* read what has no snapshot of its own for the first time (LDAP) */
+	ZS_PHASE_FREEZE,  /* take the snapshot (SQL) */
+	ZS_PHASE_SETTLE,  /* read again what changed since LIST, until nothing does */
 };
 
 /* 1 with an item, 0 at the end, -1: the source cannot go on. */
@@ -39,9 +65,20 @@ int zs_source_open(struct zs_source_handle *h, struct zs_source_reader **out, st
 /* Up to n bytes: *out_n == 0 and *out_hole == 0 at the end.  *out_hole > 0: that many zero bytes that are a hole come
  * next (then *out_n is 0). */
 int zs_source_read(struct zs_source_reader *r, void *p, size_t n, size_t *out_n, uint64_t *out_hole, struct zs_err *err) ZS_MUST_USE;
+/*
+ * Content that comes in groups (rows, directory entries): each group is a chunk of its own, found again in the next backup
+ * by its tag.  read then gives nothing at the end of each group (and before the first); this says whether another one
+ * follows: 1 with its tag (a hash of what identifies the group's first record; equal tags cost compression only), 0 at
+ * the end, -1.  Content without groups: always 0.
+ */
+int zs_source_next_group(struct zs_source_reader *r, uint64_t *out_tag, struct zs_err *err) ZS_MUST_USE;
 /* Ends it.  *out_changed: it changed while it was read (size, mtime or ctime moved, or it grew).
  * -1 ZS_SOURCE: the stream turned out to be incomplete (a command that failed). */
 int zs_source_close(struct zs_source_reader **r, int *out_changed, struct zs_err *err) ZS_MUST_USE;
+int zs_source_prepare(struct zs_source *s, enum zs_source_phase phase, struct zs_err *err) ZS_MUST_USE;
+/* What the source knows of its coordinates (versions, positions, counts), appended as one JSON object; after the last item
+ * was read.  Nothing is appended if it knows nothing. */
+int zs_source_manifest(struct zs_source *s, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 void zs_source_handle_free(struct zs_source_handle *h);
 void zs_source_free(struct zs_source *s); /* all handles must be gone */
 
@@ -69,6 +106,77 @@ int zs_source_fd_new(int fd, struct zs_span path, enum zs_kind content, const st
  * exit status or signal in the text).  stdin is /dev/null, stderr is ours. */
 int zs_source_command_new(char *const argv[], struct zs_span path, enum zs_kind content, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
 
+/* ---------------------------------------------------------------------- servers */
+
+/*
+ * scheme://[user@]host[:port][/path][?key=value&...], or scheme://%2Fpath%2Fof%2Fsocket...; all parts percent-decoded.
+ * A password in it is ZS_USAGE: it would stand in argv and in the snapshot.
+ */
+struct zs_url {
+	char *scheme, *user, *host, *path; /* owned; "" if absent; path without its first slash */
+	unsigned port;			   /* 0: not given */
+	struct zs_strings keys, values;	   /* of the query, in pairs */
+	char *label;			   /* as it was written, without what is said by password-file and the like */
+};
+/* 1 if text begins with a scheme that names a server ("mariadb://", "ldap://", ...), 0: a path. */
+int zs_url_is(const char *text);
+int zs_url_parse(const char *text, struct zs_url *out, struct zs_err *err) ZS_MUST_USE; /* ZS_USAGE, ZS_NOMEM; *out as after fini */
+void zs_url_fini(struct zs_url *u);
+const char *zs_url_get(const struct zs_url *u, const char *key, const char *otherwise); /* the last value; borrowed */
+int zs_url_flag(const struct zs_url *u, const char *key, int otherwise, int *out, struct zs_err *err) ZS_MUST_USE; /* yes/no, 1/0, true/false, on/off */
+/* ZS_USAGE if there is a key that is none of known (NULL-terminated) nor one that all servers have. */
+int zs_url_check_keys(const struct zs_url *u, const char *const known[], struct zs_err *err) ZS_MUST_USE;
+
+struct zs_server_settings {
+	const struct zs_url *url;	/* borrowed until the source is freed */
+	struct zs_span password;	/* borrowed likewise; p NULL: none was given */
+	struct zs_span root;		/* directory in the snapshot that everything stands below, as "sql" */
+};
+/*
+ * MariaDB (libmariadb): definitions, rows, programs, accounts, each a stream of its own; see store-format/sql.md for what
+ * stands where.  ZS_USAGE if this program was built without.
+ */
+int zs_source_sql_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
+/* LDAP (libldap): one stream a naming context; see store-format/ldif.md.  ZS_USAGE if built without. */
+int zs_source_ldap_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
+
+/* ------------------------------------------------------------------ several as one */
+
+enum zs_member_state { ZS_MEMBER_DONE, ZS_MEMBER_PARTIAL, ZS_MEMBER_FAILED };
+struct zs_member_report {
+	const char *name, *type; /* borrowed from what was given */
+	enum zs_member_state state;
+	uint64_t problems;	 /* items named */
+	char why[480];		 /* FAILED: what ended it */
+};
+struct zs_member {
+	const char *name;	   /* as the user knows it; borrowed until the set is freed */
+	const char *type;	   /* "files", "mariadb", "ldap"; borrowed (static) */
+	struct zs_source *source;  /* taken */
+};
+/*
+ * Members side by side, merged by path; directories that several have are taken from the first.  A member that fails
+ * (ZS_SOURCE) ends: it is named through settings->problem, and the others go on; only when none is left does the set itself
+ * fail.  Make the set first, then each member with the settings that zs_source_set_settings gives for its number, so
+ * that problems are counted for it; then add it.
+ */
+struct zs_source_set;
+int zs_source_set_new(const struct zs_source_settings *settings, struct zs_source_set **out, struct zs_err *err) ZS_MUST_USE;
+struct zs_source *zs_source_set_source(struct zs_source_set *set); /* the whole as one; zs_source_free frees the set */
+/* Settings for the next member: borrowed until the set is freed.  NULL: no memory. */
+const struct zs_source_settings *zs_source_set_settings(struct zs_source_set *set);
+/* m->source is taken also on failure; NULL: the member could not even be made: `why` (counts as failed). */
+int zs_source_set_add(struct zs_source_set *set, const struct zs_member *m, const struct zs_err *why, struct zs_err *err) ZS_MUST_USE;
+unsigned zs_source_set_count(const struct zs_source_set *set);
+void zs_source_set_report(struct zs_source_set *set, unsigned member, struct zs_member_report *out); /* any thread */
+
+/* ---------------------------------------------------------------------- manifests */
+
+/* Show a snapshot's manifest in lines: fn gets "sources.0.position.gtid" and the value as text.  ZS_CORRUPT: it is no JSON.
+ * (Built without jansson: one line with the text as it is.) */
+int zs_manifest_walk(struct zs_span json, int (*fn)(void *ctx, const char *key, struct zs_span value), void *ctx, struct zs_err *err) ZS_MUST_USE;
+int zs_manifest_valid(struct zs_span json); /* may be put into other JSON as it is */
+
 /* For a new source: fill this table, embed struct zs_source first. */
 struct zs_source_ops {
 	int (*next)(struct zs_source *, struct zs_source_item *, struct zs_err *);
@@ -76,7 +184,10 @@ struct zs_source_ops {
 	int (*fill)(struct zs_source_handle *, struct zs_entry *, struct zs_buf *, struct zs_err *); /* may be NULL */
 	int (*open)(struct zs_source_handle *, struct zs_source_reader **, struct zs_err *);
 	int (*read)(struct zs_source_reader *, void *, size_t, size_t *, uint64_t *, struct zs_err *);
+	int (*next_group)(struct zs_source_reader *, uint64_t *, struct zs_err *); /* may be NULL: no groups */
 	int (*close)(struct zs_source_reader *, int *, struct zs_err *); /* frees the reader */
+	int (*prepare)(struct zs_source *, enum zs_source_phase, struct zs_err *); /* may be NULL */
+	int (*manifest)(struct zs_source *, struct zs_buf *, struct zs_err *);	   /* may be NULL */
 	void (*handle_free)(struct zs_source_handle *);
 };
 struct zs_source { const struct zs_source_ops *ops; };

@@ -24,6 +24,11 @@ struct zs_observer { /* all may be NULL; problem may come from any thread, progr
 
 /* -------------------------------------------------------------------- backup */
 
+struct zs_backup_member { /* what came from one member of a source set */
+	uint64_t entries, files, bytes; /* in the snapshot */
+	uint64_t files_new, files_changed;
+	uint64_t added_bytes;		/* plain bytes that were not there before */
+};
 enum zs_backup_flags { ZS_BACKUP_FORCE = 1 /* re-read all */, ZS_BACKUP_DRY_RUN = 2 };
 struct zs_backup_settings {
 	struct zs_source *source;
@@ -33,6 +38,8 @@ struct zs_backup_settings {
 	int level;		/* -1: the repository's */
 	unsigned threads;	/* 0: as many as cores */
 	unsigned flags;
+	struct zs_backup_member *members; /* filled, one for each member of the source; may be NULL */
+	unsigned member_count;
 	const struct zs_observer *observer;
 };
 struct zs_backup_report {
@@ -47,7 +54,10 @@ struct zs_backup_problems; /* collects, forwards to the observer; thread safe */
 int zs_backup_problems_new(const struct zs_observer *o, struct zs_backup_problems **out, struct zs_err *err) ZS_MUST_USE;
 void zs_backup_problem(void *problems, struct zs_span path, const struct zs_err *err);
 void zs_backup_problems_free(struct zs_backup_problems *p);
-/* 0 (look at report->partial), or -1; on ZS_STOPPED what was stored is kept for the next run. */
+/*
+ * Carries out the source's phases (zs_source_prepare), reads it, and keeps its manifest in the snapshot.
+ * 0 (look at report->partial), or -1; on ZS_STOPPED what was stored is kept for the next run.
+ */
 int zs_backup(struct zs_store *st, const struct zs_backup_settings *s, struct zs_backup_problems *problems,
     struct zs_backup_report *out, struct zs_err *err) ZS_MUST_USE;
 
@@ -89,6 +99,28 @@ struct zs_restore_report { uint64_t files, dirs, others, bytes, left_alone, fail
 int zs_restore_files(struct zs_store *st, struct zs_files *to, const struct zs_restore_settings *s, struct zs_restore_report *out, int *out_damaged, struct zs_err *err) ZS_MUST_USE;
 /* To a stream, in path order.  The first damaged entry ends it (a stream cannot take back). */
 int zs_restore_stream(struct zs_store *st, struct zs_target *to, const struct zs_restore_settings *s, struct zs_restore_report *out, struct zs_err *err) ZS_MUST_USE;
+
+/* ------------------------------------------------------------------------ dumps */
+
+/*
+ * What zs_source_sql stored, as one script that "mariadb <" loads into an empty server: header, databases, sequences,
+ * tables, rows, routines, views, triggers, events, accounts.
+ *   root      of the snapshot's tree
+ *   prefix    directory of the source in it, as "sql"
+ *   what      "DB" or "DB.TABLE", as the user wrote it; none: everything, accounts included.  ZS_NOTFOUND names one that is not there
+ *   fd        borrowed; it may have got part of the script when -1 is returned
+ */
+struct zs_sql_restore { struct zs_id root; struct zs_span prefix; const struct zs_strings *what; const struct zs_observer *observer; };
+int zs_restore_sql(struct zs_store *st, const struct zs_sql_restore *s, int fd, struct zs_err *err) ZS_MUST_USE;
+
+enum zs_ldif_profile {
+	ZS_LDIF_FULL, /* as slapcat: for slapadd into an empty directory */
+	ZS_LDIF_LIVE, /* what ldapadd -e relax takes: without what the server makes itself */
+};
+/* What zs_source_ldap stored.  base: a DN, of which the entry and everything below is given; none: every context but
+ * cn=config (which is given if it is the base).  ZS_NOTFOUND if nothing is there. */
+struct zs_ldif_restore { struct zs_id root; struct zs_span prefix, base; enum zs_ldif_profile profile; const struct zs_observer *observer; };
+int zs_restore_ldif(struct zs_store *st, const struct zs_ldif_restore *s, int fd, struct zs_err *err) ZS_MUST_USE;
 
 /* ------------------------------------------------------------------------ check */
 

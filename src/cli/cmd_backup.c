@@ -143,7 +143,7 @@ static int request_fill(struct session *s, struct request *r, int argc, char **a
 static int open_source(struct session *s, const struct request *r, struct zs_backup_problems *problems, struct zs_source **out,
     struct zs_err *err)
 {
-	struct zs_source_settings settings = {zs_backup_problem, problems, zs_store_tmp_dir(s->store)};
+	struct zs_source_settings settings = {.problem = zs_backup_problem, .ctx = problems, .tmp_dir = zs_store_tmp_dir(s->store)};
 	struct zs_files_settings files = {&r->paths, &r->excludes, opt_given(s, OPT_ONE_FILE_SYSTEM) ? ZS_FILES_ONE_FILE_SYSTEM : 0};
 
 	if (opt_given(s, OPT_STDIN))

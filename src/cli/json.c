@@ -36,40 +36,17 @@ void json_close(struct json *j, char bracket)
 	(void)fputc(bracket, j->f);
 }
 
-/* Bytes of a well-formed UTF-8 character at p, 0 if it is none. */
-static size_t utf8_length(const uint8_t *p, size_t n)
-{
-	size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xf5 ? 0 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
-
-	if (len == 0 || len > n)
-		return 0;
-	for (size_t i = 1; i < len; i++)
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-	if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] >= 0xa0) || (p[0] == 0xf0 && p[1] < 0x90) ||
-	    (p[0] == 0xf4 && p[1] >= 0x90))
-		return 0;
-	return len;
-}
-
 void json_bytes(struct json *j, struct zs_span text)
 {
-	separate(j);
-	(void)fputc('"', j->f);
-	for (size_t i = 0, len; i < text.n; i += len ? len : 1) {
-		uint8_t c = text.p[i];
+	struct zs_buf quoted = ZS_BUF_INIT;
+	struct zs_err err = {0};
 
-		len = utf8_length(text.p + i, text.n - i);
-		if (len == 0)
-			(void)fputs("\\ufffd", j->f);
-		else if (c == '"' || c == '\\')
-			(void)fprintf(j->f, "\\%c", c);
-		else if (c < 0x20 || c == 0x7f)
-			(void)fprintf(j->f, "\\u%04x", c);
-		else
-			(void)fwrite(text.p + i, 1, len, j->f);
-	}
-	(void)fputc('"', j->f);
+	separate(j);
+	if (zs_buf_json(&quoted, text, &err) == 0)
+		(void)fwrite(quoted.p, 1, quoted.n, j->f);
+	else
+		(void)fputs("null", j->f); /* no memory */
+	zs_buf_fini(&quoted);
 }
 
 void json_text(struct json *j, const char *text)

@@ -24,6 +24,11 @@ int zs_source_read(struct zs_source_reader *r, void *p, size_t n, size_t *out_n,
 	return r->ops->read(r, p, n, out_n, out_hole, err);
 }
 
+int zs_source_next_group(struct zs_source_reader *r, uint64_t *out_tag, struct zs_err *err)
+{
+	return r->ops->next_group ? r->ops->next_group(r, out_tag, err) : 0;
+}
+
 int zs_source_close(struct zs_source_reader **r, int *out_changed, struct zs_err *err)
 {
 	struct zs_source_reader *gone = *r;
@@ -43,4 +48,14 @@ void zs_source_free(struct zs_source *s)
 {
 	if (s)
 		s->ops->free(s);
+}
+
+int zs_source_prepare(struct zs_source *s, enum zs_source_phase phase, struct zs_err *err)
+{
+	return s->ops->prepare ? s->ops->prepare(s, phase, err) : 0;
+}
+
+int zs_source_manifest(struct zs_source *s, struct zs_buf *out, struct zs_err *err)
+{
+	return s->ops->manifest ? s->ops->manifest(s, out, err) : 0;
 }

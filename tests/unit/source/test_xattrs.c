@@ -52,7 +52,7 @@ static void count_problem(void *ctx, struct zs_span path, const struct zs_err *w
 static void fill_one(uint64_t *out_identity, size_t *out_xattrs)
 {
 	char dir[] = "/tmp/zs-xattrs-XXXXXX", file[64];
-	struct zs_source_settings settings = {count_problem, NULL, "/tmp"};
+	struct zs_source_settings settings = {.problem = count_problem, .tmp_dir = "/tmp"};
 	struct zs_files_settings files = {.flags = ZS_FILES_NO_RACY_GUARD};
 	struct zs_buf storage = ZS_BUF_INIT;
 	struct zs_source_item item;
