@@ -90,6 +90,8 @@ int zs_buf_add_varint(struct zs_buf *b, uint64_t v, struct zs_err *err) ZS_MUST_
 int zs_buf_printf(struct zs_buf *b, struct zs_err *err, const char *fmt, ...) ZS_PRINTF(3, 4) ZS_MUST_USE;
 /* text as a JSON string, quotes included; bytes that are no UTF-8 become U+FFFD. */
 int zs_buf_json(struct zs_buf *b, struct zs_span text, struct zs_err *err) ZS_MUST_USE;
+/* Bytes of the well-formed UTF-8 character at p, of n >= 1 bytes; 0 if it is none. */
+size_t zs_utf8_length(const uint8_t *p, size_t n);
 void zs_buf_clear(struct zs_buf *b); /* n = 0, memory kept */
 void zs_buf_fini(struct zs_buf *b);  /* free; b is as ZS_BUF_INIT afterwards */
 void zs_buf_wipe(struct zs_buf *b);  /* overwrite, then fini: for secrets */

@@ -5,8 +5,7 @@
 
 #include <string.h>
 
-/* Bytes of a well-formed UTF-8 character at p, 0 if it is none. */
-static size_t utf8_length(const uint8_t *p, size_t n)
+size_t zs_utf8_length(const uint8_t *p, size_t n)
 {
 	size_t len = p[0] < 0x80 ? 1 : p[0] >= 0xf5 ? 0 : p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : p[0] >= 0xc2 ? 2 : 0;
 
@@ -27,7 +26,7 @@ static size_t utf8_length(const uint8_t *p, size_t n)
 static size_t escape(uint8_t *out, const uint8_t *p, size_t n, size_t *used)
 {
 	static const char hex[] = "0123456789abcdef";
-	size_t len = utf8_length(p, n);
+	size_t len = zs_utf8_length(p, n);
 
 	*used = len ? len : 1;
 	if (len == 0) {

@@ -112,7 +112,7 @@ void json_path(struct json *j, const char *key, struct zs_span path)
 	int valid = 1;
 
 	for (size_t i = 0, len; valid && i < path.n; i += len)
-		valid = (len = utf8_length(path.p + i, path.n - i)) > 0;
+		valid = (len = zs_utf8_length(path.p + i, path.n - i)) > 0;
 	json_key(j, key);
 	json_bytes(j, path);
 	if (valid)
