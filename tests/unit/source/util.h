@@ -83,7 +83,7 @@ UNUSED static void add(struct zs_strings *l, const char *s)
 
 UNUSED static int walk_open(struct walk *w, const char *path)
 {
-	const struct zs_source_settings settings = {note_problem, &w->problems, util_dir};
+	const struct zs_source_settings settings = {.problem = note_problem, .ctx = &w->problems, .tmp_dir = util_dir};
 	struct zs_files_settings f = {&w->paths, &w->excludes, w->flags};
 
 	if (path)
