@@ -6,7 +6,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-static const struct zs_source_settings settings = {note_problem, NULL, "/tmp"};
+static const struct zs_source_settings settings = {.problem = note_problem, .tmp_dir = "/tmp"};
 
 /* The item with the content; the directories above it are checked. */
 static void to_stream(struct zs_source *s, struct zs_source_item *item)
