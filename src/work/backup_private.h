@@ -35,6 +35,7 @@ enum item_action {
 struct item {
 	enum item_action action;
 	enum zs_kind content;
+	unsigned member; /* of the source set */
 	int known; /* the previous tree had this path */
 	struct zs_span path, encoded;
 	struct zs_entry entry;
@@ -59,6 +60,7 @@ struct record {
 	enum record_type type;
 	enum zs_kind kind;	/* CHUNK */
 	uint8_t change;		/* ENTRY, LINK: enum change */
+	uint16_t member;	/* of the source set */
 	struct zs_id id;	/* CHUNK */
 	size_t at, bytes;	/* CHUNK: its bytes; ENTRY, LINK: the path */
 	size_t entry_at, entry_bytes;
@@ -92,6 +94,7 @@ struct backup {
 	struct zs_tree_builder *tree;	 /* the sink's */
 	struct links *sink_links;	 /* the sink's */
 	struct zs_progress progress;	 /* the sink's */
+	struct zs_backup_member anyone;	 /* the sink's: counts that nobody asked for */
 };
 
 /* backup_scan.c: walk the source against the previous tree (root may be NULL) and push jobs. */

@@ -18,6 +18,7 @@ struct reader { /* one worker's */
 	struct zs_buf storage; /* spans of the entry at hand */
 	uint8_t inline_bytes[ZS_INLINE_MAX];
 	struct batch *batch;   /* being filled */
+	uint16_t member;       /* that the item at hand is from */
 	struct zs_emitter *out;
 };
 
@@ -99,7 +100,7 @@ static int reader_emit(struct reader *r, struct zs_err *err)
 static int on_chunk(void *ctx, enum zs_kind kind, const struct zs_id *id, struct zs_span plain, struct zs_err *err)
 {
 	struct reader *r = ctx;
-	struct record rec = {.type = RECORD_CHUNK, .kind = kind, .id = *id, .bytes = plain.n};
+	struct record rec = {.type = RECORD_CHUNK, .kind = kind, .member = r->member, .id = *id, .bytes = plain.n};
 
 	if (r->batch && r->batch->data.n + plain.n > BATCH_FULL && reader_emit(r, err) < 0)
 		return -1;
@@ -232,7 +233,7 @@ static int read_content(struct reader *r, const struct item *it, struct zs_entry
 
 static int add_entry(struct reader *r, const struct item *it, const struct zs_entry *e, int failed, struct zs_err *err)
 {
-	struct record rec = {.type = it->action == ITEM_LINK ? RECORD_LINK : RECORD_ENTRY};
+	struct record rec = {.type = it->action == ITEM_LINK ? RECORD_LINK : RECORD_ENTRY, .member = r->member};
 
 	if (reader_batch(r, err) < 0)
 		return -1;
@@ -262,6 +263,7 @@ static int read_item(struct reader *r, const struct item *it, struct zs_err *err
 	struct zs_entry e = it->entry;
 	struct zs_err why = {0};
 
+	r->member = (uint16_t)it->member;
 	if (it->action == ITEM_READY)
 		return add_entry(r, it, &e, 0, err);
 	zs_buf_clear(&r->storage);

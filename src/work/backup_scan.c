@@ -97,7 +97,7 @@ static int scan_add(struct scan *s, struct zs_source_item *src, enum item_action
 	if (scan_room(s, src->path.n + encoded.n + e->user.n + e->group.n + e->target.n, content, err) < 0)
 		return -1;
 	it = &s->job->items[s->job->count++];
-	*it = (struct item){.action = action, .content = src->content, .known = known};
+	*it = (struct item){.action = action, .content = src->content, .member = src->member, .known = known};
 	it->path = job_keep(s->job, src->path);
 	if (action == ITEM_READY) {
 		it->encoded = job_keep(s->job, encoded);
