@@ -60,6 +60,9 @@ int zs_source_next(struct zs_source *s, struct zs_source_item *out, struct zs_er
 /* What costs more than a stat, for items that are new or changed: xattrs, item_* of the staged layout.  Spans go
  * into *storage (appended; do not move it while entry is in use).  Any thread. */
 int zs_source_fill(struct zs_source_handle *h, struct zs_entry *entry, struct zs_buf *storage, struct zs_err *err) ZS_MUST_USE;
+/* An item whose identity moved: is its content still that of the entry which the previous snapshot has under its path (so that
+ * only flags, folder, dates changed)?  1: the old content is kept, and the item is not opened; 0.  Any thread. */
+int zs_source_same_content(const struct zs_source_handle *h, const struct zs_entry *old);
 /* Any thread. -1 ZS_SOURCE: vanished, not permitted, no longer a regular file. */
 int zs_source_open(struct zs_source_handle *h, struct zs_source_reader **out, struct zs_err *err) ZS_MUST_USE;
 /* Up to n bytes: *out_n == 0 and *out_hole == 0 at the end.  *out_hole > 0: that many zero bytes that are a hole come
@@ -182,6 +185,7 @@ struct zs_source_ops {
 	int (*next)(struct zs_source *, struct zs_source_item *, struct zs_err *);
 	void (*free)(struct zs_source *);
 	int (*fill)(struct zs_source_handle *, struct zs_entry *, struct zs_buf *, struct zs_err *); /* may be NULL */
+	int (*same_content)(const struct zs_source_handle *, const struct zs_entry *); /* may be NULL: never */
 	int (*open)(struct zs_source_handle *, struct zs_source_reader **, struct zs_err *);
 	int (*read)(struct zs_source_reader *, void *, size_t, size_t *, uint64_t *, struct zs_err *);
 	int (*next_group)(struct zs_source_reader *, uint64_t *, struct zs_err *); /* may be NULL: no groups */

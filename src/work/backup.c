@@ -173,8 +173,6 @@ static int prepare_source(struct backup *b, struct zs_err *err)
 	const struct zs_observer *o = b->settings->observer;
 
 	for (int phase = ZS_PHASE_CONNECT; phase <= ZS_PHASE_SETTLE; phase++) {
-		if (backup_stopped(b, err) < 0)
-			return -1;
 		b->progress.phase = names[phase];
 		if (o && o->progress)
 			o->progress(o->ctx, &b->progress);

@@ -29,6 +29,7 @@ int backup_links_find(const struct links *l, uint64_t dev, uint64_t ino, struct 
 enum item_action {
 	ITEM_READY, /* encoded is the whole entry: reused from the previous tree, or without content */
 	ITEM_READ,  /* read the content through the handle */
+	ITEM_META,  /* encoded is the old entry: its content stays, the rest is new */
 	ITEM_LINK,  /* another name of an inode that was read before: only what belongs to the name is filled in */
 };
 

@@ -257,6 +257,28 @@ static int add_entry(struct reader *r, const struct item *it, const struct zs_en
 	return backup_batch_add(r->batch, &rec, err);
 }
 
+/* Everything that is the content's own, from the old entry. */
+static int keep_content(const struct item *it, struct zs_entry *e, struct zs_err *err)
+{
+	struct zs_entry old;
+
+	if (zs_format_entry_decode(it->encoded, &old, err) < 0)
+		return zs_context(err, "previous snapshot's tree");
+	e->size = old.size;
+	e->sum = old.sum;
+	e->inline_data = old.inline_data;
+	e->recipe = old.recipe;
+	e->recipe_depth = old.recipe_depth;
+	e->flags |= old.flags & ZS_ENTRY_MESSAGE;
+	e->from = old.from;
+	e->to = old.to;
+	e->subject = old.subject;
+	e->message_id = old.message_id;
+	e->attachments = old.attachments;
+	e->date_ns = old.date_ns;
+	return 0;
+}
+
 static int read_item(struct reader *r, const struct item *it, struct zs_err *err)
 {
 	enum outcome outcome = READ_WHOLE;
@@ -271,6 +293,8 @@ static int read_item(struct reader *r, const struct item *it, struct zs_err *err
 	e.item_date_ns = INT64_MIN;
 	if (it->handle && zs_source_fill(it->handle, &e, &r->storage, &why) < 0)
 		outcome = item_problem(r, it, &why, READ_FAILED);
+	if (it->action == ITEM_META && keep_content(it, &e, err) < 0)
+		return -1;
 	if (outcome == READ_WHOLE && it->action == ITEM_READ && e.kind == ZS_ENTRY_FILE &&
 	    read_content(r, it, &e, &outcome, err) < 0)
 		return -1;

@@ -11,6 +11,9 @@ struct part { /* yields files of its name's directory, each with its own path as
 	int frozen;
 	char path[64];
 };
+static uint64_t part_identity; /* of every item, if not 0 */
+static const char *part_flags;
+static unsigned part_opened;
 struct part_handle {
 	struct zs_source_handle base;
 	struct zs_source_reader reader;
@@ -21,6 +24,7 @@ struct part_handle {
 static int part_open(struct zs_source_handle *h, struct zs_source_reader **out, struct zs_err *err)
 {
 	(void)err;
+	part_opened++;
 	*out = &((struct part_handle *)h)->reader;
 	return 0;
 }
@@ -46,6 +50,25 @@ static int part_close(struct zs_source_reader *r, int *out_changed, struct zs_er
 	return 0;
 }
 
+static int part_fill(struct zs_source_handle *h, struct zs_entry *e, struct zs_buf *storage, struct zs_err *err)
+{
+	(void)h;
+	(void)storage;
+	(void)err;
+	if (part_flags) {
+		e->flags |= ZS_ENTRY_HAS_ITEM;
+		e->item_flags = zs_span_str(part_flags);
+	}
+	return 0;
+}
+
+/* Content changes with the upper half of the identity. */
+static int part_same(const struct zs_source_handle *h, const struct zs_entry *old)
+{
+	(void)h;
+	return part_identity != 0 && old->identity >> 32 == part_identity >> 32;
+}
+
 static void part_handle_free(struct zs_source_handle *h)
 {
 	free(h);
@@ -53,7 +76,7 @@ static void part_handle_free(struct zs_source_handle *h)
 
 static int part_next(struct zs_source *base, struct zs_source_item *out, struct zs_err *err)
 {
-	static const struct zs_source_ops ops = {.open = part_open, .read = part_read, .close = part_close, .handle_free = part_handle_free};
+	static const struct zs_source_ops ops = {.fill = part_fill, .same_content = part_same, .open = part_open, .read = part_read, .close = part_close, .handle_free = part_handle_free};
 	struct part *p = (struct part *)base;
 	struct part_handle *h;
 
@@ -68,7 +91,7 @@ static int part_next(struct zs_source *base, struct zs_source_item *out, struct 
 	(void)snprintf(p->path, sizeof p->path, "%s-%03u", p->dir, p->next++);
 	(void)strcpy(h->text, p->path);
 	*out = (struct zs_source_item){.path = zs_span_str(p->path), .handle = &h->base, .content = ZS_KIND_FILE, .serial = 1};
-	out->entry = (struct zs_entry){.kind = ZS_ENTRY_FILE, .size = strlen(p->path), .date_ns = INT64_MIN, .item_date_ns = INT64_MIN};
+	out->entry = (struct zs_entry){.kind = ZS_ENTRY_FILE, .identity = part_identity, .size = strlen(p->path), .date_ns = INT64_MIN, .item_date_ns = INT64_MIN};
 	return 1;
 }
 
@@ -199,12 +222,58 @@ static void all_failed_is_no_snapshot(void **state)
 	zs_backend_free(be);
 }
 
+/* Only the flags changed: the content is kept without being read, and comes out. */
+static void metadata_alone(void **state)
+{
+	static const struct { uint64_t identity; const char *flags; unsigned opened, changed; } runs[] = {
+	    {UINT64_C(0x100000001), "a", 303, 0}, {UINT64_C(0x100000001), "a", 0, 0}, {UINT64_C(0x100000002), "b", 0, 303},
+	    {UINT64_C(0x200000003), "c", 303, 303}};
+	struct zs_backend *be = help_repo();
+	struct zs_store *st = help_open(be);
+	struct zs_snapshot_list l = {0};
+	struct zs_buf entry = ZS_BUF_INIT;
+	struct zs_err err = {0};
+	struct zs_entry e;
+	struct run r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof runs / sizeof *runs; i++) {
+		struct zs_store_reader *reader = NULL;
+		struct zs_tree_io io;
+
+		part_identity = runs[i].identity;
+		part_flags = runs[i].flags;
+		part_opened = 0;
+		back_up(st, UINT32_MAX, UINT32_MAX, &r);
+		assert_int_equal(r.rc, 0);
+		assert_int_equal(part_opened, runs[i].opened);
+		assert_int_equal(r.report.files_changed, runs[i].changed);
+		assert_int_equal(zs_store_snapshots(st, &l, NULL, &err), 0);
+		assert_int_equal(zs_store_reader_new(st, 1 << 20, &reader, &err), 0);
+		io = zs_reader_tree_io(reader);
+		assert_int_equal(zs_tree_lookup(&io, &l.v[i].snapshot->root, zs_span_str("two-123"), &entry, &err), 1);
+		assert_int_equal(zs_format_entry_decode(zs_buf_span(&entry), &e, &err), 0);
+		assert_true(zs_span_eq(e.item_flags, zs_span_str(runs[i].flags)));
+		assert_true(zs_span_eq(e.inline_data, zs_span_str("two-123")));
+		assert_int_equal(e.identity, runs[i].identity);
+		zs_buf_clear(&entry);
+		zs_store_reader_free(reader);
+		zs_snapshot_list_fini(&l);
+	}
+	part_identity = 0;
+	part_flags = NULL;
+	zs_buf_fini(&entry);
+	zs_store_free(st);
+	zs_backend_free(be);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counts_and_manifest),
 		cmocka_unit_test(one_that_fails_makes_it_partial),
 		cmocka_unit_test(all_failed_is_no_snapshot),
+		cmocka_unit_test(metadata_alone),
 	};
 
 	return cmocka_run_group_tests(tests, help_setup, help_teardown);
