@@ -103,6 +103,9 @@ enum secret_use { SECRET_OPEN, SECRET_NEW };
  * an absent key file, and takes --new-... where the command has it.
  */
 int secret_get(struct session *s, enum secret_use use, int second, struct zs_buf *buf, struct zs_secret *out, struct zs_err *err) ZS_MUST_USE;
+/* A server's password: the first line of a file (rights checked) or of a command's output, else an environment variable; 1, or 0: none is given. */
+struct password_ways { const char *file, *command, *variable; };
+int password_get(const struct password_ways *ways, struct zs_buf *buf, struct zs_err *err) ZS_MUST_USE;
 int secret_looks_like_recovery(struct zs_span text);
 
 /* --------------------------------------------------------------------- output */
@@ -132,6 +135,7 @@ void json_path(struct json *j, const char *key, struct zs_span path);
 void json_kv_text(struct json *j, const char *key, const char *text);
 void json_kv_u64(struct json *j, const char *key, uint64_t v);
 void json_kv_bool(struct json *j, const char *key, int v);
+void json_raw(struct json *j, struct zs_span json); /* what is JSON already */
 void json_kv_list(struct json *j, const char *key, const struct zs_strings *list);
 void json_kv_joined(struct json *j, const char *key, struct zs_span nul_joined);
 

@@ -117,8 +117,8 @@ static const struct opt key_options[] = {
 };
 
 static const struct command command_init = {"init", "[REPO]", "make a repository", 0, 1, NEED_NOTHING, init_options, cmd_init};
-static const struct command command_backup = {"backup", "PATH... | --stdin --name PATH | --command --name PATH -- COMMAND [ARG...]",
-    "store a snapshot of files, a stream or a command's output", 0, -1, NEED_STORE, backup_options, cmd_backup};
+static const struct command command_backup = {"backup", "PATH|URL... | --stdin --name PATH | --command --name PATH -- COMMAND [ARG...]",
+    "store a snapshot of files, servers, a stream or a command's output", 0, -1, NEED_STORE, backup_options, cmd_backup};
 static const struct command command_snapshots = {"snapshots", "[SNAPSHOT...]", "list snapshots", 0, -1, NEED_STORE, snapshots_options, cmd_snapshots};
 static const struct command command_ls = {"ls", "SNAPSHOT[:PATH]... | --all-snapshots PATH", "list what is in a snapshot", 1, -1, NEED_STORE, ls_options, cmd_ls};
 static const struct command command_extract = {"extract", "SNAPSHOT[:PATH]...", "give back files and messages", 0, -1, NEED_STORE, extract_options, cmd_extract};

@@ -49,6 +49,12 @@ void json_bytes(struct json *j, struct zs_span text)
 	zs_buf_fini(&quoted);
 }
 
+void json_raw(struct json *j, struct zs_span json)
+{
+	separate(j);
+	(void)fwrite(json.p, 1, json.n, j->f);
+}
+
 void json_text(struct json *j, const char *text)
 {
 	json_bytes(j, zs_span_str(text));

@@ -148,6 +148,7 @@ static void on_problem(void *ctx, struct zs_span path, const struct zs_err *err)
 	progress_clear(s);
 	(void)pthread_mutex_lock(&s->progress->lock);
 	s->problems++;
+	flockfile(stderr);
 	(void)fputs("zstore: ", stderr);
 	if (!names_path(zs_span_str(err->text), path)) {
 		print_safe(stderr, path, 0);
@@ -155,6 +156,7 @@ static void on_problem(void *ctx, struct zs_span path, const struct zs_err *err)
 	}
 	print_safe(stderr, zs_span_str(err->text), 0);
 	(void)fputc('\n', stderr);
+	funlockfile(stderr);
 	(void)pthread_mutex_unlock(&s->progress->lock);
 }
 

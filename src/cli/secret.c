@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -88,14 +89,14 @@ static void cut_line(struct zs_buf *b)
 		b->n--;
 }
 
-static int from_command(const char *command, struct zs_buf *buf, struct zs_err *err)
+static int from_command(const char *command, const char *what, struct zs_buf *buf, struct zs_err *err)
 {
 	FILE *f = popen(command, "re");
 	size_t n;
 	int status;
 
 	if (!f)
-		return zs_fail_sys(err, ZS_KEY, errno, "cannot run the passphrase command");
+		return zs_fail_sys(err, ZS_KEY, errno, "cannot run the %s command", what);
 	if (zs_buf_reserve(buf, SECRET_MAX, err) < 0) {
 		(void)pclose(f);
 		return -1;
@@ -104,9 +105,9 @@ static int from_command(const char *command, struct zs_buf *buf, struct zs_err *
 	buf->n = n;
 	status = pclose(f);
 	if (status != 0)
-		return zs_fail(err, ZS_KEY, "the passphrase command failed (status %d)", status);
+		return zs_fail(err, ZS_KEY, "the %s command failed (status %d)", what, WIFEXITED(status) ? WEXITSTATUS(status) : status);
 	cut_line(buf);
-	return buf->n ? 0 : zs_fail(err, ZS_KEY, "the passphrase command printed nothing");
+	return buf->n ? 0 : zs_fail(err, ZS_KEY, "the %s command printed nothing", what);
 }
 
 static int read_tty_line(int fd, struct zs_buf *buf, struct zs_err *err)
@@ -197,7 +198,7 @@ int secret_get(struct session *s, enum secret_use use, int second, struct zs_buf
 		if (rc == 0)
 			cut_line(buf);
 	} else if (w.command) {
-		rc = from_command(w.command, buf, err);
+		rc = from_command(w.command, "passphrase", buf, err);
 	} else if (w.passphrase) {
 		rc = zs_buf_add(buf, w.passphrase, strlen(w.passphrase), err);
 	} else {
@@ -207,6 +208,23 @@ int secret_get(struct session *s, enum secret_use use, int second, struct zs_buf
 		rc = zs_fail(err, ZS_KEY, "an empty passphrase");
 	out->bytes = zs_buf_span(buf);
 	return rc;
+}
+
+int password_get(const struct password_ways *ways, struct zs_buf *buf, struct zs_err *err)
+{
+	const char *value = ways->variable ? secret_env(ways->variable) : NULL;
+
+	if (ways->file) {
+		if (read_secret_file(ways->file, "password file", buf, err) < 0)
+			return -1;
+		cut_line(buf);
+		return buf->n ? 1 : zs_fail(err, ZS_KEY, "password file %s: its first line is empty", ways->file);
+	}
+	if (ways->command)
+		return from_command(ways->command, "password", buf, err) < 0 ? -1 : 1;
+	if (!value)
+		return 0;
+	return zs_buf_add(buf, value, strlen(value), err) < 0 ? -1 : 1;
 }
 
 /* Only letters, digits and at least four dashes or blanks between groups: worth a try as a code. */
