@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "values.h"
 #include "zstore/work.h"
 
 /* ----------------------------------------------------------------- exit codes */
@@ -90,9 +91,6 @@ int opt_given(const struct session *s, enum opt_id id);
 const char *opt_text(const struct session *s, enum opt_id id, const char *otherwise);
 const struct zs_strings *opt_list(const struct session *s, enum opt_id id);
 int opt_number(const struct session *s, enum opt_id id, int64_t min, int64_t max, int64_t *io_value, struct zs_err *err) ZS_MUST_USE;
-/* "64K", "1.5MiB", "2G": binary multiples */
-int parse_size(const char *text, uint64_t *out, struct zs_err *err) ZS_MUST_USE;
-int parse_compression(const char *text, int *out_level, struct zs_err *err) ZS_MUST_USE;
 
 /* -------------------------------------------------------------------- secrets */
 
