@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "backup.h"
+#include "config.h"
+#include "hooks.h"
 
 #define LIST_FILE_MAX (256u << 20)
 
@@ -87,6 +89,16 @@ static int run_stream(struct session *s, struct backup_run *b, int argc, char **
 	return zs_strings_add(&b->sources.labels, zs_buf_span(&b->sources.stream), err);
 }
 
+static int nothing_asked(struct session *s, struct zs_err *err)
+{
+	if (s->profile)
+		return zs_fail(err, ZS_USAGE, "what shall be backed up? Profile '%s' has no source; say zstore backup PATH...", s->profile->name);
+	for (size_t i = 0; i < s->conf->n; i++)
+		if (s->conf->v[i]->kind == CONF_PROFILE)
+			return zs_fail(err, ZS_USAGE, "what shall be backed up? There are several profiles: say --profile NAME, or zstore backup PATH...");
+	return zs_fail(err, ZS_USAGE, "what shall be backed up? zstore backup PATH..., or make a profile in a configuration file");
+}
+
 static int run_operands(struct session *s, struct backup_run *b, int argc, char **argv, struct zs_err *err)
 {
 	struct zs_strings listed = {0};
@@ -101,9 +113,11 @@ static int run_operands(struct session *s, struct backup_run *b, int argc, char 
 	for (size_t i = 0; rc == 0 && i < listed.n; i++)
 		rc = sources_add_path(&b->sources, listed.v[i], err);
 	zs_strings_fini(&listed);
-	if (rc == 0 && b->sources.labels.n == 0)
-		rc = zs_fail(err, ZS_USAGE, "what shall be backed up? zstore backup PATH...");
-	return rc;
+	if (rc < 0)
+		return -1;
+	if (argc == 0 && !opt_given(s, OPT_FILES_FROM0) && sources_add_profile(&b->sources, err) < 0)
+		return -1;
+	return b->sources.labels.n ? 0 : nothing_asked(s, err);
 }
 
 static int run_prepare(struct session *s, struct backup_run *b, int argc, char **argv, struct zs_err *err)
@@ -149,27 +163,86 @@ static int run_source(struct backup_run *b, struct zs_backup_problems *problems,
 	return -1;
 }
 
+static int run_backup(struct backup_run *b, struct zs_err *err)
+{
+	struct session *s = b->s;
+	struct zs_backup_problems *problems = NULL;
+	int rc = -1;
+
+	if (session_open(s, err) < 0 || zs_backup_problems_new(&s->observer, &problems, err) < 0 ||
+	    sources_make(&b->sources, problems, err) < 0 || run_source(b, problems, err) < 0)
+		goto out;
+	progress_clear(s);
+	if (s->json)
+		backup_report_json(b);
+	else if (!s->quiet)
+		backup_report_text(b);
+	rc = b->report.partial ? EXIT_SKIPPED : EXIT_OK;
+out:
+	sources_drop_set(&b->sources);
+	zs_backup_problems_free(problems);
+	return rc;
+}
+
+/* -------------------------------------------------------------------------- hooks */
+
+/* What goes wrong here is said at once: the result stands already. */
+static void run_late_hook(struct session *s, enum hook which, struct hook_facts *f)
+{
+	struct zs_err err = {0};
+
+	if (hooks_run(s, which, f, &err) == 0)
+		return;
+	say_error(s, &err);
+	if (f->exit_code == EXIT_OK)
+		f->exit_code = EXIT_FAILED;
+}
+
+/* before -> the backup -> after or failed -> finally; whatever happens, the last one is run. */
+static int run_with_hooks(struct backup_run *b, struct zs_err *err)
+{
+	struct session *s = b->s;
+	struct hook_facts facts = {0};
+	char hex[ZS_NAME_HEX], why[64];
+	int rc = -1;
+
+	if (session_repo(s, &facts.repo, err) < 0)
+		return -1;
+	if (hooks_run(s, HOOK_BEFORE, &facts, err) == 0)
+		rc = run_backup(b, err);
+	facts.exit_code = rc < 0 ? exit_code_of(err) : rc;
+	facts.status = rc < 0 ? "failed" : rc == EXIT_SKIPPED ? "partial" : "done";
+	if (rc < 0) {
+		say_error(s, err); /* before what the hooks may have to say */
+		facts.error = err->text;
+		run_late_hook(s, HOOK_FAILED, &facts);
+	} else {
+		(void)snprintf(why, sizeof why, "%llu items could not be backed up", (unsigned long long)b->report.skipped);
+		facts.error = b->report.partial ? why : NULL;
+		facts.snapshot = zs_name_hex(&b->report.snapshot, hex);
+		run_late_hook(s, HOOK_AFTER, &facts);
+	}
+	run_late_hook(s, HOOK_FINALLY, &facts);
+	return facts.exit_code;
+}
+
+static int has_hooks(struct session *s)
+{
+	return settings_text(s, "hook-before") || settings_text(s, "hook-after") || settings_text(s, "hook-failed") ||
+	       settings_text(s, "hook-finally");
+}
+
 int cmd_backup(struct session *s, int argc, char **argv, struct zs_err *err)
 {
 	struct backup_run b;
-	struct zs_backup_problems *problems = NULL;
 	int rc = -1;
 
 	memset(&b, 0, sizeof b);
 	b.s = s;
 	b.began_ns = zs_monotonic_ns();
-	if (run_prepare(s, &b, argc, argv, err) < 0 || zs_backup_problems_new(&s->observer, &problems, err) < 0 ||
-	    sources_make(&b.sources, problems, err) < 0 || run_source(&b, problems, err) < 0)
-		goto out;
-	progress_clear(s);
-	if (s->json)
-		backup_report_json(&b);
-	else if (!s->quiet)
-		backup_report_text(&b);
-	rc = b.report.partial ? EXIT_SKIPPED : EXIT_OK;
-out:
+	if (run_prepare(s, &b, argc, argv, err) == 0)
+		rc = has_hooks(s) && !b.dry ? run_with_hooks(&b, err) : run_backup(&b, err);
 	sources_fini(&b.sources);
-	zs_backup_problems_free(problems);
 	zs_strings_fini(&b.excludes);
 	free(b.members);
 	return rc;

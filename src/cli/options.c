@@ -23,6 +23,12 @@ static const struct opt *find_option(const struct command *c, const char *name, 
 	return o ? o : find_in(cli_common_options, name, n, letter);
 }
 
+/* "[=WHAT]": an argument that may be left out, and is given with '=' only. */
+static int is_optional(const struct opt *o)
+{
+	return o->arg && o->arg[0] == '[';
+}
+
 static int take_value(struct opt_value values[OPT_COUNT], const struct opt *o, const char *text, struct zs_err *err)
 {
 	struct opt_value *v = &values[o->id];
@@ -52,6 +58,8 @@ static int parse_long(struct parse *p, const char *text, struct zs_err *err)
 		return eq ? zs_fail(err, ZS_USAGE, "--%s takes no argument", o->name) : take_value(p->values, o, NULL, err);
 	if (eq)
 		return take_value(p->values, o, eq + 1, err);
+	if (is_optional(o))
+		return take_value(p->values, o, NULL, err);
 	if (p->at == p->argc)
 		return zs_fail(err, ZS_USAGE, "--%s needs an argument: %s", o->name, o->arg);
 	return take_value(p->values, o, p->argv[p->at++], err);
@@ -135,7 +143,7 @@ static void help_table(const struct opt *o)
 		char left[64];
 
 		(void)snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-		    o->letter ? "," : " ", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+		    o->letter ? "," : " ", o->name, o->arg && !is_optional(o) ? " " : "", o->arg ? o->arg : "");
 		printf("  %-34s  %s%s\n", left, o->help, o->repeats ? " (repeatable)" : "");
 	}
 }

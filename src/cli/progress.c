@@ -20,13 +20,21 @@ struct progress {
 	pthread_mutex_t lock; /* guards on_screen and the terminal */
 };
 
-static volatile sig_atomic_t signal_seen;
+static volatile sig_atomic_t signal_seen, child;
+
+void signals_child(pid_t pid)
+{
+	child = (sig_atomic_t)pid;
+}
 
 static void on_signal(int sig)
 {
-	/* The second one ends us at once. */
-	if (signal_seen)
+	/* The second one ends us at once, and a hook with us. */
+	if (signal_seen) {
+		if (child > 0)
+			(void)kill(-(pid_t)child, SIGTERM);
 		_exit(128 + sig);
+	}
 	signal_seen = sig;
 }
 

@@ -162,24 +162,19 @@ static int ask_twice(struct zs_buf *buf, struct zs_err *err)
 /* Which of the ways apply; second: the new secret of "key add" and "key passwd". */
 struct ways { const char *key_file, *passphrase_file, *command, *passphrase; };
 
-/* A variable that is set to nothing is not set. */
-static const char *secret_env(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && *value ? value : NULL;
-}
-
 static struct ways ways_of(struct session *s, int second)
 {
 	if (second)
 		return (struct ways){opt_text(s, OPT_NEW_KEY_FILE, NULL), opt_text(s, OPT_NEW_PASSPHRASE_FILE, NULL), NULL,
-		    secret_env("ZSTORE_NEW_PASSPHRASE")};
+		    env_text("ZSTORE_NEW_PASSPHRASE")};
 	if (opt_given(s, OPT_KEY_FILE) || opt_given(s, OPT_PASSPHRASE_FILE) || opt_given(s, OPT_PASSPHRASE_COMMAND))
 		return (struct ways){opt_text(s, OPT_KEY_FILE, NULL), opt_text(s, OPT_PASSPHRASE_FILE, NULL),
 		    opt_text(s, OPT_PASSPHRASE_COMMAND, NULL), NULL};
-	return (struct ways){secret_env("ZSTORE_KEY_FILE"), secret_env("ZSTORE_PASSPHRASE_FILE"), secret_env("ZSTORE_PASSPHRASE_COMMAND"),
-	    secret_env("ZSTORE_PASSPHRASE")};
+	if (env_text("ZSTORE_KEY_FILE") || env_text("ZSTORE_PASSPHRASE_FILE") || env_text("ZSTORE_PASSPHRASE_COMMAND") ||
+	    env_text("ZSTORE_PASSPHRASE"))
+		return (struct ways){env_text("ZSTORE_KEY_FILE"), env_text("ZSTORE_PASSPHRASE_FILE"), env_text("ZSTORE_PASSPHRASE_COMMAND"),
+		    env_text("ZSTORE_PASSPHRASE")};
+	return (struct ways){settings_text(s, "key-file"), settings_text(s, "passphrase-file"), settings_text(s, "passphrase-command"), NULL};
 }
 
 int secret_get(struct session *s, enum secret_use use, int second, struct zs_buf *buf, struct zs_secret *out, struct zs_err *err)
@@ -212,7 +207,7 @@ int secret_get(struct session *s, enum secret_use use, int second, struct zs_buf
 
 int password_get(const struct password_ways *ways, struct zs_buf *buf, struct zs_err *err)
 {
-	const char *value = ways->variable ? secret_env(ways->variable) : NULL;
+	const char *value = ways->variable ? env_text(ways->variable) : NULL;
 
 	if (ways->file) {
 		if (read_secret_file(ways->file, "password file", buf, err) < 0)

@@ -3,6 +3,7 @@
  * member, each server is one of its own.
  */
 #include "sources.h"
+#include "config.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -93,6 +94,32 @@ int sources_add(struct sources *l, const char *text, const char *default_name, s
 		return 0;
 	server_free(v);
 	return -1;
+}
+
+static int add_setting(struct sources *l, const struct conf_setting *v, struct zs_err *err)
+{
+	const struct conf_section *section = conf_find(l->s->conf, CONF_SOURCE, v->value);
+	struct zs_buf url = ZS_BUF_INIT;
+	int rc;
+
+	if (!section)
+		return sources_add(l, v->value, NULL, err);
+	rc = conf_source_url(section, &url, err);
+	if (rc == 0)
+		rc = sources_add(l, (const char *)url.p, section->name, err);
+	zs_buf_fini(&url);
+	return rc;
+}
+
+int sources_add_profile(struct sources *l, struct zs_err *err)
+{
+	const struct conf *c = l->s->conf;
+	const struct conf_setting *v = NULL;
+
+	while (c && (v = conf_next(c, l->s->profile, "source", v)))
+		if (add_setting(l, v, err) < 0)
+			return zs_context(err, "%s:%u", c->files.v[v->file], v->line);
+	return 0;
 }
 
 /* ------------------------------------------------------------------------- the set */
@@ -222,10 +249,16 @@ int sources_make(struct sources *l, struct zs_backup_problems *problems, struct 
 	return 0;
 }
 
-void sources_fini(struct sources *l)
+void sources_drop_set(struct sources *l)
 {
 	if (l->set)
 		zs_source_free(zs_source_set_source(l->set));
+	l->set = NULL;
+}
+
+void sources_fini(struct sources *l)
+{
+	sources_drop_set(l);
 	for (size_t i = 0; i < l->server_count; i++)
 		server_free(l->servers[i]);
 	free(l->servers);

@@ -38,10 +38,13 @@ struct sources {
 /* A path or a URL.  default_name: of a server that has no name in its URL; NULL: "sql" or "ldap". */
 int sources_add(struct sources *l, const char *text, const char *default_name, struct zs_err *err) ZS_MUST_USE;
 int sources_add_path(struct sources *l, const char *path, struct zs_err *err) ZS_MUST_USE;
+/* All that the profile names. */
+int sources_add_profile(struct sources *l, struct zs_err *err) ZS_MUST_USE;
 /* The set of all.  Passwords are read now.  A server whose password cannot be had is a failed member, unless it is alone. */
 int sources_make(struct sources *l, struct zs_backup_problems *problems, struct zs_err *err) ZS_MUST_USE;
 /* One server alone, for config check: *out is the caller's. */
 int sources_make_one(struct server *v, const struct zs_source_settings *settings, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
+void sources_drop_set(struct sources *l);
 void sources_fini(struct sources *l); /* the set too */
 const char *server_type(const struct server *v); /* "mariadb", "ldap" */
 
