@@ -114,6 +114,8 @@ int settings_load(struct session *s, struct zs_err *err) ZS_MUST_USE;
 int settings_choose(struct session *s, struct zs_err *err) ZS_MUST_USE; /* s->profile */
 const char *settings_profile_name(const struct session *s); /* as asked for by option or environment, or NULL */
 const char *settings_text(const struct session *s, const char *key); /* of the profile, else the defaults; or NULL */
+int settings_has_profiles(const struct session *s);
+int settings_no_file(const struct session *s, struct zs_err *err); /* ZS_USAGE: which files there could be; -1 */
 void settings_fini(struct session *s);
 const char *env_text(const char *name); /* NULL also if it is set to nothing */
 

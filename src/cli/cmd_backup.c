@@ -7,7 +7,6 @@
 #include <unistd.h>
 
 #include "backup.h"
-#include "config.h"
 #include "hooks.h"
 
 #define LIST_FILE_MAX (256u << 20)
@@ -92,10 +91,9 @@ static int run_stream(struct session *s, struct backup_run *b, int argc, char **
 static int nothing_asked(struct session *s, struct zs_err *err)
 {
 	if (s->profile)
-		return zs_fail(err, ZS_USAGE, "what shall be backed up? Profile '%s' has no source; say zstore backup PATH...", s->profile->name);
-	for (size_t i = 0; i < s->conf->n; i++)
-		if (s->conf->v[i]->kind == CONF_PROFILE)
-			return zs_fail(err, ZS_USAGE, "what shall be backed up? There are several profiles: say --profile NAME, or zstore backup PATH...");
+		return zs_fail(err, ZS_USAGE, "what shall be backed up? The profile names no source; say zstore backup PATH...");
+	if (settings_has_profiles(s))
+		return zs_fail(err, ZS_USAGE, "what shall be backed up? There are several profiles: say --profile NAME, or zstore backup PATH...");
 	return zs_fail(err, ZS_USAGE, "what shall be backed up? zstore backup PATH..., or make a profile in a configuration file");
 }
 

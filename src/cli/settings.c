@@ -124,6 +124,21 @@ int settings_read(struct session *s, struct zs_err *err)
 
 /* ------------------------------------------------------------------------ profiles */
 
+int settings_no_file(const struct session *s, struct zs_err *err)
+{
+	if (s->conf_closed.n > 0)
+		return zs_fail(err, ZS_USAGE, "no configuration: %s cannot be read by this user", s->conf_closed.v[0]);
+	return zs_fail(err, ZS_USAGE, "there is no configuration file: neither %s nor ~/.config/zstore/zstore.conf; or say --config FILE", SYSTEM_FILE);
+}
+
+int settings_has_profiles(const struct session *s)
+{
+	for (size_t i = 0; i < s->conf->n; i++)
+		if (s->conf->v[i]->kind == CONF_PROFILE)
+			return 1;
+	return 0;
+}
+
 static int no_profile(struct session *s, const char *name, struct zs_err *err)
 {
 	struct zs_buf names = ZS_BUF_INIT;
@@ -131,14 +146,14 @@ static int no_profile(struct session *s, const char *name, struct zs_err *err)
 
 	if (strcmp(name, "full") == 0 || strcmp(name, "live") == 0)
 		return zs_fail(err, ZS_USAGE, "--profile %s goes with extract --ldif", name);
-	if (s->conf->files.n == 0 && s->conf_closed.n > 0)
-		return zs_fail(err, ZS_USAGE, "no profile '%s': %s cannot be read by this user", name, s->conf_closed.v[0]);
-	if (s->conf->files.n == 0)
-		return zs_fail(err, ZS_USAGE, "no profile '%s': there is no configuration file (--config, %s, ~/.config/zstore/zstore.conf)", name, SYSTEM_FILE);
+	if (s->conf->files.n == 0) {
+		(void)settings_no_file(s, err);
+		return zs_context(err, "profile '%s'", name);
+	}
 	for (size_t i = 0; i < s->conf->n; i++)
 		if (s->conf->v[i]->kind == CONF_PROFILE && zs_buf_printf(&names, &ignored, "%s%s", names.n ? ", " : "", s->conf->v[i]->name) < 0)
 			break;
-	(void)zs_fail(err, ZS_USAGE, "no profile '%s' in %s; there %s %.*s", name, s->conf->files.v[s->conf->files.n - 1], names.n ? "is" : "are",
+	(void)zs_fail(err, ZS_USAGE, "no profile '%s' in %s, which has: %.*s", name, s->conf->files.v[s->conf->files.n - 1],
 	    names.n ? (int)(names.n > 200 ? 200 : names.n) : 4, names.n ? (const char *)names.p : "none");
 	zs_buf_fini(&names);
 	return -1;
