@@ -19,6 +19,7 @@ struct check {
 	struct session *s;
 	struct json j;
 	enum verdict profile, all;
+	unsigned sources, sources_bad; /* of the profile */
 	pthread_mutex_t lock; /* guards the notes, which come from any thread */
 	struct zs_strings notes;
 	struct zs_buf levels; /* a byte for each */
@@ -30,6 +31,14 @@ static void worse(struct check *c, enum verdict v)
 		c->profile = v;
 	if (v > c->all)
 		c->all = v;
+}
+
+static void count_source(struct check *c, int rc, enum verdict v)
+{
+	c->sources++;
+	c->sources_bad += rc < 0;
+	if (rc < 0)
+		worse(c, v);
 }
 
 /* -------------------------------------------------------------------------- output */
@@ -135,8 +144,7 @@ static void check_path(struct check *c, const char *path)
 	struct zs_err why = {0};
 	int rc = look_at(path, &state, &why);
 
-	if (rc < 0)
-		worse(c, INCOMPLETE);
+	count_source(c, rc, INCOMPLETE);
 	line_of(c, "path", path, state, rc < 0 ? &why : NULL);
 	if (!c->s->json)
 		return;
@@ -186,8 +194,7 @@ static int check_server(struct check *c, struct server *v, struct zs_err *err)
 		*err = why;
 		return -1;
 	}
-	if (rc < 0)
-		worse(c, why.cause == ZS_USAGE ? WRONG : INCOMPLETE);
+	count_source(c, rc, why.cause == ZS_USAGE ? WRONG : INCOMPLETE);
 	(void)snprintf(what, sizeof what, "%.40s", v->name);
 	line_of(c, what, v->url.label, "connects", rc < 0 ? &why : NULL);
 	if (c->s->json) {
@@ -254,6 +261,7 @@ static int check_profile(struct check *c, const struct conf_section *profile, st
 	const char *name = profile ? profile->name : "";
 
 	c->profile = COMPLETE;
+	c->sources = c->sources_bad = 0;
 	c->s->profile = profile;
 	if (c->s->json) {
 		json_open(&c->j, '{');
@@ -264,6 +272,8 @@ static int check_profile(struct check *c, const struct conf_section *profile, st
 	if (check_repository(c, err) < 0 || check_sources(c, err) < 0)
 		return -1;
 	check_exclude_files(c);
+	if (c->sources > 0 && c->sources == c->sources_bad)
+		worse(c, FAILS);
 	if (c->s->json) {
 		json_kv_text(&c->j, "backup", words[c->profile]);
 		json_close(&c->j, '}');

@@ -203,6 +203,10 @@ void json_snapshot(struct json *j, const struct zs_snapshot_row *row)
 	json_kv_text(j, "tree", zs_id_hex(&s->root, root));
 	json_kv_text(j, "previous", zs_name_hex(&s->previous, hex));
 	json_kv_text(j, "program", s->program);
+	if (s->manifest.n && zs_manifest_valid(zs_buf_span(&s->manifest))) {
+		json_key(j, "manifest");
+		json_raw(j, zs_buf_span(&s->manifest));
+	}
 	json_close(j, '}');
 }
 
