@@ -142,13 +142,24 @@ static int run_prepare(struct session *s, struct backup_run *b, int argc, char *
 	return run_operands(s, b, argc, argv, err);
 }
 
+/* --dry-run -v: every item by name. */
+static void on_dry_item(void *ctx, const struct zs_progress *p)
+{
+	(void)ctx;
+	print_safe(stdout, p->current, 0);
+	printf("\n");
+}
+
 static int run_source(struct backup_run *b, struct zs_backup_problems *problems, struct zs_err *err)
 {
 	struct session *s = b->s;
+	struct zs_observer observer = s->observer;
 	struct zs_backup_settings settings = {.source = zs_source_set_source(b->sources.set), .host = b->host, .user = b->user,
 	    .program = "zstore " ZS_PROGRAM_VERSION, .tags = opt_list(s, OPT_TAG), .paths = &b->sources.labels, .time_ns = b->time_ns,
-	    .level = b->level, .threads = (unsigned)b->threads, .flags = b->flags, .observer = &s->observer};
+	    .level = b->level, .threads = (unsigned)b->threads, .flags = b->flags, .observer = &observer};
 
+	if (b->dry && s->verbose && !s->json)
+		observer.progress = on_dry_item;
 	b->member_count = zs_source_set_count(b->sources.set);
 	if (!(b->members = calloc(b->member_count, sizeof *b->members)))
 		return zs_fail_nomem(err);

@@ -470,6 +470,8 @@ int conf_check(struct conf *c, struct zs_err *err)
 			check_sources(c, c->v[i]);
 			continue;
 		}
+		if (c->error_count > 0) /* the url may be what is wrong */
+			continue;
 		if (conf_source_url(c->v[i], &url, &why) < 0 || check_url((const char *)url.p, &why) < 0)
 			complain_of(c, c->v[i]->file, c->v[i]->line, "%s", why.text);
 		zs_buf_fini(&url);

@@ -27,7 +27,7 @@ int dump_is_asked(const struct session *s)
 
 static const char *type_name(const struct dump *d)
 {
-	return d->is_ldif ? "LDAP" : "MariaDB";
+	return d->is_ldif ? "an LDAP source" : "a MariaDB source";
 }
 
 /* ------------------------------------------------------------------------- operands */
@@ -195,12 +195,12 @@ static int choose_root(struct dump *d, struct zs_store_reader *r, struct zs_err 
 		if (!there)
 			continue;
 		if (count++ > 0)
-			return zs_fail(err, ZS_USAGE, "there are several %s sources in snapshot %.12s: say %.12s:%s or %.12s:%s", type_name(d), hex, hex,
+			return zs_fail(err, ZS_USAGE, "snapshot %.12s holds more than %s: say %.12s:%s or %.12s:%s", hex, type_name(d), hex,
 			    found, hex, d->roots.v[i]);
 		found = d->roots.v[i];
 	}
 	if (!found)
-		return zs_fail(err, ZS_NOTFOUND, "snapshot %.12s holds nothing of a %s source", hex, type_name(d));
+		return zs_fail(err, ZS_NOTFOUND, "snapshot %.12s holds nothing of %s", hex, type_name(d));
 	return zs_buf_add_span(&d->prefix, zs_span_str(found), err);
 }
 

@@ -25,7 +25,7 @@ static const char *const keys[] = {"hook-before", "hook-after", "hook-failed", "
 /* --------------------------------------------------------------------- environment */
 
 /* Secrets, and what we set ourselves. */
-static const char *const hidden[] = {"ZSTORE_PASSPHRASE", "ZSTORE_NEW_PASSPHRASE", "ZSTORE_MARIADB_PASSWORD", "ZSTORE_LDAP_PASSWORD",
+static const char *const hidden[] = {"ZSTORE_PASSPHRASE", "ZSTORE_NEW_PASSPHRASE", "ZSTORE_MARIADB_PASSWORD", "ZSTORE_LDAP_PASSWORD", "ZSTORE_IMAP_PASSWORD",
     "ZSTORE_HOOK", "ZSTORE_PROFILE", "ZSTORE_CONFIG", "ZSTORE_REPO", "ZSTORE_STATUS", "ZSTORE_EXIT_CODE", "ZSTORE_SNAPSHOT",
     "ZSTORE_ERROR"};
 

@@ -14,7 +14,15 @@
 struct printing {
 	struct zs_buf group; /* of the values: their key without what is below DEPTH_SHOWN */
 	uint64_t in_group;
+	int in_head; /* a head line has no end yet */
 };
+
+static void end_head(struct printing *p)
+{
+	if (p->in_head)
+		printf("\n");
+	p->in_head = 0;
+}
 
 static void end_group(struct printing *p)
 {
@@ -40,6 +48,7 @@ static void value_line(struct printing *p, const char *key, const char *shown, s
 	struct zs_span group = zs_span(key, upto(key, DEPTH_SHOWN));
 	struct zs_err ignored = {0};
 
+	end_head(p);
 	if (!zs_span_eq(group, zs_buf_span(&p->group))) {
 		end_group(p);
 		if (zs_buf_add_span(&p->group, group, &ignored) < 0)
@@ -54,19 +63,22 @@ static void value_line(struct printing *p, const char *key, const char *shown, s
 	printf("\n");
 }
 
-/* "name", "type" and "state" of a source come first and make its head line. */
+/* The name makes a head line, to which what comes right after it is added. */
 static void of_source(struct printing *p, const char *key, const char *field, struct zs_span value)
 {
-	if (strcmp(field, "name") == 0) {
+	int is_name = strcmp(field, "name") == 0;
+
+	if (is_name) {
+		end_head(p);
 		end_group(p);
-		printf("    source ");
-		print_safe(stdout, value, 0);
-		printf("\n");
+		p->in_head = 1;
+	}
+	if (p->in_head && (is_name || strcmp(field, "type") == 0 || strcmp(field, "state") == 0 || strcmp(field, "problems") == 0)) {
+		printf(is_name ? "    source " : strcmp(field, "problems") == 0 ? ", problems: " : ", ");
+		print_safe(stdout, value, VALUE_COLUMNS);
 		return;
 	}
-	if (strncmp(field, "detail.", 7) == 0)
-		field += 7;
-	value_line(p, key, field, value);
+	value_line(p, key, strncmp(field, "detail.", 7) == 0 ? field + 7 : field, value);
 }
 
 static int on_value(void *ctx, const char *key, struct zs_span value)
@@ -90,6 +102,7 @@ void manifest_print(struct session *s, const struct zs_snapshot *snap)
 		return;
 	if (zs_manifest_walk(zs_buf_span(&snap->manifest), on_value, &p, &err) < 0)
 		say_error(s, &err);
+	end_head(&p);
 	end_group(&p);
 	zs_buf_fini(&p.group);
 }

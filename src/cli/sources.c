@@ -9,16 +9,35 @@
 #include <string.h>
 #include <unistd.h>
 
-static const struct { const char *type, *root, *variable; } kinds[] = {
-    {"mariadb", "sql", "ZSTORE_MARIADB_PASSWORD"},
-    {"ldap", "ldap", "ZSTORE_LDAP_PASSWORD"},
+static const struct server_type {
+	const char *scheme, *type, *root; /* root: the usual place in the snapshot */
+	const char *variable;		  /* of the password; NULL: there is none */
+	int (*new)(const struct zs_server_settings *, const struct zs_source_settings *, struct zs_source **, struct zs_err *);
+} types[] = {
+    {"mariadb", "mariadb", "sql", "ZSTORE_MARIADB_PASSWORD", zs_source_sql_new},
+    {"mysql", "mariadb", "sql", "ZSTORE_MARIADB_PASSWORD", zs_source_sql_new},
+    {"ldap", "ldap", "ldap", "ZSTORE_LDAP_PASSWORD", zs_source_ldap_new},
+    {"ldaps", "ldap", "ldap", "ZSTORE_LDAP_PASSWORD", zs_source_ldap_new},
+    {"ldapi", "ldap", "ldap", "ZSTORE_LDAP_PASSWORD", zs_source_ldap_new},
+    {"imap", "imap", "imap", "ZSTORE_IMAP_PASSWORD", zs_source_imap_new},
+    {"imaps", "imap", "imap", "ZSTORE_IMAP_PASSWORD", zs_source_imap_new},
+    {"maildir", "maildir", "maildir", NULL, zs_source_maildir_new},
+    {"mbox", "mbox", "mbox", NULL, zs_source_mbox_new},
 };
 
 #define FILES_NAME "files"
 
 const char *server_type(const struct server *v)
 {
-	return kinds[v->kind].type;
+	return v->type->type;
+}
+
+static const struct server_type *type_of(const char *scheme)
+{
+	for (size_t i = 0; i < sizeof types / sizeof *types; i++)
+		if (strcmp(types[i].scheme, scheme) == 0)
+			return &types[i];
+	return NULL;
 }
 
 static void server_free(struct server *v)
@@ -55,10 +74,11 @@ static int add_server(struct sources *l, struct server *v, const char *text, con
 	if (zs_url_parse(text, &v->url, err) < 0)
 		return -1;
 	v->s = l->s;
-	v->kind = strncmp(v->url.scheme, "ldap", 4) == 0 ? SERVER_LDAP : SERVER_MARIADB;
+	if (!(v->type = type_of(v->url.scheme)))
+		return zs_fail(err, ZS_USAGE, "%s: '%s' cannot be backed up", v->url.label, v->url.scheme);
 	v->note = l->note;
 	v->note_ctx = l->note_ctx;
-	v->name = strdup(zs_url_get(&v->url, "name", default_name ? default_name : kinds[v->kind].root));
+	v->name = strdup(zs_url_get(&v->url, "name", default_name ? default_name : v->type->root));
 	if (!v->name)
 		return zs_fail_nomem(err);
 	if (check_name(l, v, err) < 0)
@@ -146,7 +166,7 @@ static int on_stop(void *ctx)
 static int read_password(struct server *v, struct zs_err *err)
 {
 	const struct password_ways ways = {zs_url_get(&v->url, "password-file", NULL), zs_url_get(&v->url, "password-command", NULL),
-	    kinds[v->kind].variable};
+	    v->type->variable};
 	int rc;
 
 	zs_buf_wipe(&v->password);
@@ -169,9 +189,7 @@ int sources_make_one(struct server *v, const struct zs_source_settings *settings
 		return -1;
 	if (v->has_password)
 		server.password = zs_span(v->password.p ? v->password.p : (const uint8_t *)"", v->password.n);
-	if (v->kind == SERVER_LDAP)
-		return zs_source_ldap_new(&server, &v->settings, out, err);
-	return zs_source_sql_new(&server, &v->settings, out, err);
+	return v->type->new(&server, &v->settings, out, err);
 }
 
 /* A member that could not be made for a reason outside of this program is one that failed; alone, it is the end. */
@@ -221,7 +239,7 @@ static int make_stream(struct sources *l, struct zs_err *err)
 static int make_server(struct sources *l, struct server *v, struct zs_err *err)
 {
 	const struct zs_source_settings *settings = zs_source_set_settings(l->set);
-	struct zs_member m = {v->name, kinds[v->kind].type, NULL};
+	struct zs_member m = {v->name, v->type->type, NULL};
 	int rc;
 
 	if (!settings)

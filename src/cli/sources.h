@@ -4,11 +4,10 @@
 
 #include "cli.h"
 
-enum server_kind { SERVER_MARIADB, SERVER_LDAP };
-
+struct server_type;
 struct server {
 	struct session *s;
-	enum server_kind kind;
+	const struct server_type *type;
 	char *name; /* place in the snapshot */
 	struct zs_url url;
 	struct zs_buf password;
@@ -46,6 +45,6 @@ int sources_make(struct sources *l, struct zs_backup_problems *problems, struct 
 int sources_make_one(struct server *v, const struct zs_source_settings *settings, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
 void sources_drop_set(struct sources *l);
 void sources_fini(struct sources *l); /* the set too */
-const char *server_type(const struct server *v); /* "mariadb", "ldap" */
+const char *server_type(const struct server *v); /* "mariadb", "ldap", ... */
 
 #endif
