@@ -87,7 +87,7 @@ static int add_statement(struct sql_writer *w, const struct program *p, struct z
 		return add_settings(w, p, err) < 0 ? -1 : add_delimited(w, p->text, err);
 	if (add_string(w, p, err) < 0 || add_settings(w, p, err) < 0)
 		return -1;
-	return sql_define_add(w, "EXECUTE IMMEDIATE @zs_program;\nSET sql_mode = 'NO_AUTO_VALUE_ON_ZERO';\n", err);
+	return sql_define_add(w, "EXECUTE IMMEDIATE @zs_program;\nSET character_set_client = utf8mb4, sql_mode = 'NO_AUTO_VALUE_ON_ZERO';\n", err);
 }
 
 /* Some programs remember the collation that their database had. */
