@@ -61,7 +61,8 @@ static int set_options(struct ldap_conn *c, struct zs_err *err)
 static int bind_to(struct ldap_conn *c, struct zs_err *err)
 {
 	const struct ldap_options *o = c->options;
-	struct berval password = {o->password.n, NULL};
+	static char nothing[] = "";
+	struct berval password = {o->password.n, NULL}, as_the_socket_says = {0, nothing};
 	int rc;
 
 	if (o->bind_dn || o->is_anonymous) {
@@ -72,7 +73,7 @@ static int bind_to(struct ldap_conn *c, struct zs_err *err)
 			explicit_bzero(password.bv_val, password.bv_len);
 		free(password.bv_val);
 	} else {
-		rc = ldap_sasl_bind_s(c->ld, NULL, "EXTERNAL", &(struct berval){0, NULL}, NULL, NULL, NULL);
+		rc = ldap_sasl_bind_s(c->ld, NULL, "EXTERNAL", &as_the_socket_says, NULL, NULL, NULL);
 	}
 	return rc == LDAP_SUCCESS ? 0 : ldap_conn_fail(c, rc, "cannot log in as", o->bind_dn ? o->bind_dn : o->is_anonymous ? "nobody" : "this user (SASL EXTERNAL)", err);
 }

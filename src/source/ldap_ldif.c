@@ -68,8 +68,11 @@ int ldap_ldif_line(struct zs_buf *out, struct zs_span name, struct zs_span v, st
 /* Without options (";binary"), letters' case does not count. */
 static int is_name(struct zs_span name, const char *want)
 {
-	size_t n = strlen(want);
+	size_t n;
 
+	if (name.n == 0 || ((name.p[0] ^ (uint8_t)want[0]) & ~0x20)) /* most names differ in their first letter */
+		return 0;
+	n = strlen(want);
 	return name.n >= n && strncasecmp((const char *)name.p, want, n) == 0 && (name.n == n || name.p[n] == ';');
 }
 

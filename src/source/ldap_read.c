@@ -166,7 +166,7 @@ int ldap_read_check(struct ldap_conn *c, struct ldap_context *x, struct zs_err *
 	struct adaptive a = {{x->suffix, all_filter, LDAP_SCOPE_SUBTREE, nothing, c->options->page, 0}, count_entry, restart_probe, &p};
 
 	if (search_adapting(c, &a, err) < 0) {
-		if (err->cause == ZS_SOURCE)
+		if (err->cause == ZS_SOURCE && !x->is_optional)
 			ldap_read_note(c, ZS_NOTE_LACK, "%s", err->text);
 		return -1;
 	}
@@ -348,9 +348,24 @@ static int settle_once(struct listing *l, struct zs_err *err)
 	return fetch_changed(l, err);
 }
 
+/* Where the server keeps a contextCSN (syncprov), one that stands still says that nothing was written. */
+static int stands_still(struct ldap_conn *c, struct ldap_context *x, struct zs_err *err)
+{
+	int same;
+
+	if (x->before.n == 0)
+		return 0;
+	if (read_csn(c, x, &x->after, err) < 0)
+		return -1;
+	same = x->before.n == x->after.n;
+	for (size_t i = 0; same && i < x->before.n; i++)
+		same = strcmp(x->before.v[i], x->after.v[i]) == 0;
+	return same;
+}
+
 int ldap_read_settle(struct ldap_conn *c, struct ldap_context *x, struct zs_err *err)
 {
-	int rc = 0;
+	int rc = stands_still(c, x, err);
 
 	while (rc == 0 && x->rounds < ROUNDS_MAX) {
 		struct listing l = {.c = c, .x = x, .round = ++x->rounds};
