@@ -4,6 +4,7 @@
  */
 #include "sql_source_private.h"
 
+#include <ctype.h>
 #include <string.h>
 #ifdef __SSE2__
 #include <immintrin.h>
@@ -216,5 +217,5 @@ int sql_escape_copy_digits(uint8_t *out, const uint8_t *p, size_t n)
 		return 0;
 	for (size_t i = 0; i < n; i++)
 		out[i] = p[i];
-	return p[0] - '0' < 10u && p[n / 2] - '0' < 10u && p[n - 1] - '0' < 10u;
+	return isdigit(p[0]) && isdigit(p[n / 2]) && isdigit(p[n - 1]);
 }
