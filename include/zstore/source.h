@@ -60,6 +60,9 @@ int zs_source_next(struct zs_source *s, struct zs_source_item *out, struct zs_er
 /* What costs more than a stat, for items that are new or changed: xattrs, item_* of the staged layout.  Spans go
  * into *storage (appended; do not move it while entry is in use).  Any thread. */
 int zs_source_fill(struct zs_source_handle *h, struct zs_entry *entry, struct zs_buf *storage, struct zs_err *err) ZS_MUST_USE;
+/* An item whose identity moved: is its content still that of the entry which the previous snapshot has under its path (so that
+ * only flags, folder, dates changed)?  1: the old content is kept, and the item is not opened; 0.  Any thread. */
+int zs_source_same_content(const struct zs_source_handle *h, const struct zs_entry *old);
 /* Any thread. -1 ZS_SOURCE: vanished, not permitted, no longer a regular file. */
 int zs_source_open(struct zs_source_handle *h, struct zs_source_reader **out, struct zs_err *err) ZS_MUST_USE;
 /* Up to n bytes: *out_n == 0 and *out_hole == 0 at the end.  *out_hole > 0: that many zero bytes that are a hole come
@@ -109,11 +112,12 @@ int zs_source_command_new(char *const argv[], struct zs_span path, enum zs_kind 
 /* ---------------------------------------------------------------------- servers */
 
 /*
+ * scheme:path[?key=value&...] for what is on this host (maildir, mbox), else
  * scheme://[user@]host[:port][/path][?key=value&...], or scheme://%2Fpath%2Fof%2Fsocket...; all parts percent-decoded.
  * A password in it is ZS_USAGE: it would stand in argv and in the snapshot.
  */
 struct zs_url {
-	char *scheme, *user, *host, *path; /* owned; "" if absent; path without its first slash */
+	char *scheme, *user, *host, *path; /* owned; "" if absent; a server's path without its first slash */
 	unsigned port;			   /* 0: not given */
 	struct zs_strings keys, values;	   /* of the query, in pairs */
 	char *label;			   /* as it was written, without what is said by password-file and the like */
@@ -139,6 +143,13 @@ struct zs_server_settings {
 int zs_source_sql_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
 /* LDAP (libldap): one stream a naming context; see store-format/ldif.md.  ZS_USAGE if built without. */
 int zs_source_ldap_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
+
+/* An IMAP server (libcurl for TLS and login): every folder, each message an entry.  ZS_USAGE if built without. */
+int zs_source_imap_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
+/* A Maildir (Maildir++ folders or nested ones) or an mbox file: files bit for bit, what the names and headers say of flags and
+ * folders shown with the messages. */
+int zs_source_maildir_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
+int zs_source_mbox_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
 
 /* ------------------------------------------------------------------ several as one */
 
@@ -182,6 +193,7 @@ struct zs_source_ops {
 	int (*next)(struct zs_source *, struct zs_source_item *, struct zs_err *);
 	void (*free)(struct zs_source *);
 	int (*fill)(struct zs_source_handle *, struct zs_entry *, struct zs_buf *, struct zs_err *); /* may be NULL */
+	int (*same_content)(const struct zs_source_handle *, const struct zs_entry *); /* may be NULL: never */
 	int (*open)(struct zs_source_handle *, struct zs_source_reader **, struct zs_err *);
 	int (*read)(struct zs_source_reader *, void *, size_t, size_t *, uint64_t *, struct zs_err *);
 	int (*next_group)(struct zs_source_reader *, uint64_t *, struct zs_err *); /* may be NULL: no groups */

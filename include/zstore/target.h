@@ -31,6 +31,31 @@ int zs_target_tar_new(int fd, struct zs_target **out, struct zs_err *err) ZS_MUS
 /* Contents only, one after the other (extract --stdout). */
 int zs_target_stdout_new(int fd, struct zs_target **out, struct zs_err *err) ZS_MUST_USE;
 
+/* ---------------------------------------------- SQL: one script of many streams */
+
+/* What stands where in a script, in this order. */
+enum zs_sql_phase {
+	ZS_SQL_DATABASES, ZS_SQL_SEQUENCES, ZS_SQL_TABLES, ZS_SQL_ROWS, ZS_SQL_ROUTINES, ZS_SQL_PLACEHOLDERS, ZS_SQL_VIEWS, ZS_SQL_TRIGGERS,
+	ZS_SQL_EVENTS, ZS_SQL_ACCOUNTS,
+	ZS_SQL_PHASES,
+};
+struct zs_sql_place { /* what a stored stream is; init before, fini after */
+	enum zs_sql_phase phase;
+	struct zs_buf database, table; /* names, decoded; empty where there is none */
+};
+/* From its path below the source's directory.  1; 0: it is no part of a script; -1 ZS_NOMEM. */
+int zs_sql_place_parse(struct zs_span path, struct zs_sql_place *out, struct zs_err *err) ZS_MUST_USE;
+void zs_sql_place_fini(struct zs_sql_place *p);
+/* Is it asked for by "DB" or "DB.TABLE"?  1, 0.  Of one table: its database, the database's sequences, and what is its own. */
+int zs_sql_place_wanted(const struct zs_sql_place *p, struct zs_span what);
+/* What stands before and after everything; notes: comment lines, each ended, without control characters; may be empty. */
+int zs_sql_script_begin(struct zs_span notes, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+int zs_sql_script_end(struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+/* What stands before and after one stream.  current: the database in use, changed by it. */
+struct zs_sql_stream { const struct zs_sql_place *place; int replaces; /* the table is dropped first */ };
+int zs_sql_stream_begin(const struct zs_sql_stream *s, struct zs_buf *current, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+int zs_sql_stream_end(const struct zs_sql_stream *s, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+
 /* ------------------------------------------------- a directory: in any order */
 
 struct zs_files; /* thread safe but for dir_*; errors are ZS_TARGET and name the path */

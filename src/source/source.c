@@ -14,6 +14,11 @@ int zs_source_fill(struct zs_source_handle *h, struct zs_entry *entry, struct zs
 	return h->ops->fill ? h->ops->fill(h, entry, storage, err) : 0;
 }
 
+int zs_source_same_content(const struct zs_source_handle *h, const struct zs_entry *old)
+{
+	return h->ops->same_content ? h->ops->same_content(h, old) : 0;
+}
+
 int zs_source_open(struct zs_source_handle *h, struct zs_source_reader **out, struct zs_err *err)
 {
 	return h->ops->open(h, out, err);

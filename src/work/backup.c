@@ -166,6 +166,23 @@ static int backup_drain(struct backup *b, struct zs_err *err)
 	return rc < 0 ? -1 : zs_pipeline_drain(b->pressing, err);
 }
 
+/* All servers at one point in time, as far as they can be. */
+static int prepare_source(struct backup *b, struct zs_err *err)
+{
+	static const char *const names[] = {"connecting", "first listing", "snapshot", "second listing"};
+	const struct zs_observer *o = b->settings->observer;
+
+	for (int phase = ZS_PHASE_CONNECT; phase <= ZS_PHASE_SETTLE; phase++) {
+		b->progress.phase = names[phase];
+		if (o && o->progress)
+			o->progress(o->ctx, &b->progress);
+		if (zs_source_prepare(b->settings->source, (enum zs_source_phase)phase, err) < 0)
+			return -1;
+	}
+	b->progress.phase = "backup";
+	return 0;
+}
+
 static int backup_run(struct backup *b, const struct zs_snapshot *previous, struct zs_id *out_root, struct zs_err *err)
 {
 	struct zs_store_reader *reader = NULL;
@@ -174,7 +191,9 @@ static int backup_run(struct backup *b, const struct zs_snapshot *previous, stru
 
 	if (zs_store_reader_new(b->store, READER_CACHE_BYTES, &reader, err) < 0)
 		return -1;
-	rc = backup_scan(b, reader, previous ? &previous->root : NULL, err);
+	rc = prepare_source(b, err);
+	if (rc == 0)
+		rc = backup_scan(b, reader, previous ? &previous->root : NULL, err);
 	if (zs_pipeline_close(&b->reading, &late) < 0 && rc == 0) {
 		*err = late;
 		rc = -1;
@@ -235,7 +254,9 @@ static int backup_publish(struct backup *b, const struct zs_id *root, struct zs_
 
 	if (fill_snapshot(b, root, &snap, err) < 0)
 		return -1;
-	rc = zs_store_snapshot_put(b->txn, snap, backup_prove, b, &b->report->snapshot, err);
+	rc = zs_source_manifest(b->settings->source, &snap->manifest, err);
+	if (rc == 0)
+		rc = zs_store_snapshot_put(b->txn, snap, backup_prove, b, &b->report->snapshot, err);
 	b->report->skipped = snap->skipped;
 	b->report->partial = (snap->flags & ZS_SNAPSHOT_PARTIAL) != 0;
 	zs_format_snapshot_free(snap);

@@ -15,8 +15,15 @@ static void dry_count(struct backup *b, const struct zs_source_item *src, int kn
 	struct zs_backup_report *rep = b->report;
 	const struct zs_entry *e = &src->entry;
 	const struct zs_observer *o = b->settings->observer;
+	struct zs_backup_member *m = b->settings->members && src->member < b->settings->member_count ?
+	    &b->settings->members[src->member] : &b->anyone;
 
 	rep->totals.entries++;
+	m->entries++;
+	m->files += e->kind == ZS_ENTRY_FILE;
+	m->bytes += e->kind == ZS_ENTRY_FILE ? e->size : 0;
+	m->files_new += e->kind != ZS_ENTRY_DIR && !known;
+	m->files_changed += e->kind != ZS_ENTRY_DIR && known && !same;
 	if (e->kind == ZS_ENTRY_DIR) {
 		rep->dirs++;
 	} else {
@@ -64,14 +71,13 @@ int backup_dry_run(struct backup *b, const struct zs_id *previous_root, struct z
 	if (zs_store_reader_new(b->store, CACHE_BYTES, &reader, err) < 0)
 		return -1;
 	io = zs_reader_tree_io(reader);
-	for (;;) {
+	rc = zs_source_prepare(b->settings->source, ZS_PHASE_CONNECT, err);
+	while (rc == 0) {
 		memset(&src, 0, sizeof src);
 		if ((rc = zs_source_next(b->settings->source, &src, err)) <= 0)
 			break;
 		rc = dry_item(b, &io, previous_root, &src, err);
 		zs_source_handle_free(src.handle);
-		if (rc < 0)
-			break;
 	}
 	zs_store_reader_free(reader);
 	b->report->skipped = backup_problems_count(b->problems);

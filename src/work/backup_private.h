@@ -29,12 +29,14 @@ int backup_links_find(const struct links *l, uint64_t dev, uint64_t ino, struct 
 enum item_action {
 	ITEM_READY, /* encoded is the whole entry: reused from the previous tree, or without content */
 	ITEM_READ,  /* read the content through the handle */
+	ITEM_META,  /* encoded is the old entry: its content stays, the rest is new */
 	ITEM_LINK,  /* another name of an inode that was read before: only what belongs to the name is filled in */
 };
 
 struct item {
 	enum item_action action;
 	enum zs_kind content;
+	unsigned member; /* of the source set */
 	int known; /* the previous tree had this path */
 	struct zs_span path, encoded;
 	struct zs_entry entry;
@@ -59,6 +61,7 @@ struct record {
 	enum record_type type;
 	enum zs_kind kind;	/* CHUNK */
 	uint8_t change;		/* ENTRY, LINK: enum change */
+	uint16_t member;	/* of the source set */
 	struct zs_id id;	/* CHUNK */
 	size_t at, bytes;	/* CHUNK: its bytes; ENTRY, LINK: the path */
 	size_t entry_at, entry_bytes;
@@ -92,6 +95,7 @@ struct backup {
 	struct zs_tree_builder *tree;	 /* the sink's */
 	struct links *sink_links;	 /* the sink's */
 	struct zs_progress progress;	 /* the sink's */
+	struct zs_backup_member anyone;	 /* the sink's: counts that nobody asked for */
 };
 
 /* backup_scan.c: walk the source against the previous tree (root may be NULL) and push jobs. */

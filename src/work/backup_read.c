@@ -18,6 +18,7 @@ struct reader { /* one worker's */
 	struct zs_buf storage; /* spans of the entry at hand */
 	uint8_t inline_bytes[ZS_INLINE_MAX];
 	struct batch *batch;   /* being filled */
+	uint16_t member;       /* that the item at hand is from */
 	struct zs_emitter *out;
 };
 
@@ -99,7 +100,7 @@ static int reader_emit(struct reader *r, struct zs_err *err)
 static int on_chunk(void *ctx, enum zs_kind kind, const struct zs_id *id, struct zs_span plain, struct zs_err *err)
 {
 	struct reader *r = ctx;
-	struct record rec = {.type = RECORD_CHUNK, .kind = kind, .id = *id, .bytes = plain.n};
+	struct record rec = {.type = RECORD_CHUNK, .kind = kind, .member = r->member, .id = *id, .bytes = plain.n};
 
 	if (r->batch && r->batch->data.n + plain.n > BATCH_FULL && reader_emit(r, err) < 0)
 		return -1;
@@ -232,7 +233,7 @@ static int read_content(struct reader *r, const struct item *it, struct zs_entry
 
 static int add_entry(struct reader *r, const struct item *it, const struct zs_entry *e, int failed, struct zs_err *err)
 {
-	struct record rec = {.type = it->action == ITEM_LINK ? RECORD_LINK : RECORD_ENTRY};
+	struct record rec = {.type = it->action == ITEM_LINK ? RECORD_LINK : RECORD_ENTRY, .member = r->member};
 
 	if (reader_batch(r, err) < 0)
 		return -1;
@@ -256,12 +257,35 @@ static int add_entry(struct reader *r, const struct item *it, const struct zs_en
 	return backup_batch_add(r->batch, &rec, err);
 }
 
+/* Everything that is the content's own, from the old entry. */
+static int keep_content(const struct item *it, struct zs_entry *e, struct zs_err *err)
+{
+	struct zs_entry old;
+
+	if (zs_format_entry_decode(it->encoded, &old, err) < 0)
+		return zs_context(err, "previous snapshot's tree");
+	e->size = old.size;
+	e->sum = old.sum;
+	e->inline_data = old.inline_data;
+	e->recipe = old.recipe;
+	e->recipe_depth = old.recipe_depth;
+	e->flags |= old.flags & ZS_ENTRY_MESSAGE;
+	e->from = old.from;
+	e->to = old.to;
+	e->subject = old.subject;
+	e->message_id = old.message_id;
+	e->attachments = old.attachments;
+	e->date_ns = old.date_ns;
+	return 0;
+}
+
 static int read_item(struct reader *r, const struct item *it, struct zs_err *err)
 {
 	enum outcome outcome = READ_WHOLE;
 	struct zs_entry e = it->entry;
 	struct zs_err why = {0};
 
+	r->member = (uint16_t)it->member;
 	if (it->action == ITEM_READY)
 		return add_entry(r, it, &e, 0, err);
 	zs_buf_clear(&r->storage);
@@ -269,6 +293,8 @@ static int read_item(struct reader *r, const struct item *it, struct zs_err *err
 	e.item_date_ns = INT64_MIN;
 	if (it->handle && zs_source_fill(it->handle, &e, &r->storage, &why) < 0)
 		outcome = item_problem(r, it, &why, READ_FAILED);
+	if (it->action == ITEM_META && keep_content(it, &e, err) < 0)
+		return -1;
 	if (outcome == READ_WHOLE && it->action == ITEM_READ && e.kind == ZS_ENTRY_FILE &&
 	    read_content(r, it, &e, &outcome, err) < 0)
 		return -1;

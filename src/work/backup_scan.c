@@ -97,11 +97,10 @@ static int scan_add(struct scan *s, struct zs_source_item *src, enum item_action
 	if (scan_room(s, src->path.n + encoded.n + e->user.n + e->group.n + e->target.n, content, err) < 0)
 		return -1;
 	it = &s->job->items[s->job->count++];
-	*it = (struct item){.action = action, .content = src->content, .known = known};
+	*it = (struct item){.action = action, .content = src->content, .member = src->member, .known = known};
 	it->path = job_keep(s->job, src->path);
-	if (action == ITEM_READY) {
-		it->encoded = job_keep(s->job, encoded);
-	} else {
+	it->encoded = job_keep(s->job, encoded);
+	if (action != ITEM_READY) {
 		it->entry = *e;
 		it->entry.user = job_keep(s->job, e->user);
 		it->entry.group = job_keep(s->job, e->group);
@@ -215,38 +214,47 @@ static int presence_ref(void *ctx, const struct zs_id *id, uint32_t bytes, struc
 }
 
 /*
- * May the old entry be taken over?  Its chunks are safe as long as no pack was condemned before this session began;
- * where some are, each chunk is looked up, and one that would go makes the file be read again.
+ * What may be taken over of the old entry: all of it (ITEM_READY), its content (ITEM_META), nothing (ITEM_READ).  Its chunks are
+ * safe as long as no pack was condemned before this session began; where some are, each chunk is looked up, and one
+ * that would go makes the file be read again.
  */
-static int scan_reusable(struct scan *s, const struct zs_source_item *src, struct zs_err *err)
+static int scan_reusable(struct scan *s, const struct zs_source_item *src, enum item_action *out, struct zs_err *err)
 {
 	struct presence p = {.s = s};
 	struct zs_entry old;
 
+	*out = ITEM_READ;
 	if (zs_format_entry_decode(zs_buf_span(&s->old_bytes), &old, err) < 0)
 		return zs_context(err, "previous snapshot's tree");
-	if (old.identity == 0 || old.identity != src->entry.identity || old.kind != src->entry.kind)
+	if (old.kind != src->entry.kind)
 		return 0;
-	if (s->prove_reused && zs_mail_refs(&old, presence_chunk, presence_ref, &p, err) < 0) {
+	if (old.identity != 0 && old.identity == src->entry.identity)
+		*out = ITEM_READY;
+	else if (old.kind == ZS_ENTRY_FILE && src->handle && zs_source_same_content(src->handle, &old))
+		*out = ITEM_META;
+	if (*out != ITEM_READ && s->prove_reused && zs_mail_refs(&old, presence_chunk, presence_ref, &p, err) < 0) {
 		if (!p.is_gone)
 			return -1;
 		zs_err_clear(err);
 	}
-	return !p.missing && !p.is_gone;
+	if (p.missing || p.is_gone)
+		*out = ITEM_READ;
+	return 0;
 }
 
 static int scan_item(struct scan *s, struct zs_source_item *src, struct zs_err *err)
 {
 	const struct zs_entry *e = &src->entry;
+	enum item_action action = ITEM_READ;
 	struct zs_span unused;
-	int known, reuse = 0;
+	int known;
 
 	if ((known = scan_old(s, src->path, err)) < 0)
 		return -1;
-	if (known && !(s->b->settings->flags & ZS_BACKUP_FORCE) && (reuse = scan_reusable(s, src, err)) < 0)
+	if (known && !(s->b->settings->flags & ZS_BACKUP_FORCE) && scan_reusable(s, src, &action, err) < 0)
 		return -1;
-	if (reuse)
-		return scan_add(s, src, ITEM_READY, known, zs_buf_span(&s->old_bytes), err);
+	if (action != ITEM_READ)
+		return scan_add(s, src, action, known, zs_buf_span(&s->old_bytes), err);
 	if (e->kind != ZS_ENTRY_FILE || e->link_ino == 0 || !src->handle)
 		return scan_add(s, src, ITEM_READ, known, zs_span(NULL, 0), err);
 	if (backup_links_find(s->links, e->link_dev, e->link_ino, &unused))

@@ -23,10 +23,25 @@ int backup_put(struct backup *b, enum zs_kind kind, const struct zs_id *id, stru
 	return full ? backup_push_block(b, full, err) : 0;
 }
 
-static void count_entry(struct backup *b, const struct zs_entry *e, enum change change)
+/* Where what comes from this member is counted; somewhere, if nobody asked. */
+static struct zs_backup_member *member_of(struct backup *b, const struct record *rec)
+{
+	const struct zs_backup_settings *s = b->settings;
+
+	return s->members && rec->member < s->member_count ? &s->members[rec->member] : &b->anyone;
+}
+
+static void count_entry(struct backup *b, const struct record *rec, const struct zs_entry *e)
 {
 	struct zs_backup_report *rep = b->report;
+	struct zs_backup_member *m = member_of(b, rec);
+	enum change change = rec->change;
 
+	m->entries++;
+	m->files += e->kind == ZS_ENTRY_FILE;
+	m->bytes += e->kind == ZS_ENTRY_FILE ? e->size : 0;
+	m->files_new += e->kind != ZS_ENTRY_DIR && change == CHANGE_NEW;
+	m->files_changed += e->kind != ZS_ENTRY_DIR && change == CHANGE_MODIFIED;
 	if (e->kind == ZS_ENTRY_DIR) {
 		rep->dirs++;
 		return;
@@ -49,7 +64,7 @@ static int sink_entry(struct backup *b, const struct record *rec, struct zs_span
 		return 0;
 	if (zs_format_entry_decode(encoded, &e, err) < 0)
 		return -1;
-	count_entry(b, &e, rec->change);
+	count_entry(b, rec, &e);
 	return zs_tree_builder_add(b->tree, path, encoded, err);
 }
 
@@ -81,7 +96,7 @@ static int sink_link(struct backup *b, const struct record *rec, struct zs_span 
 	e.item_date_ns = name.item_date_ns;
 	if (zs_format_entry_encode(&e, &merged, err) < 0)
 		goto out;
-	count_entry(b, &e, rec->change);
+	count_entry(b, rec, &e);
 	rc = zs_tree_builder_add(b->tree, path, zs_buf_span(&merged), err);
 out:
 	zs_buf_fini(&merged);
@@ -94,8 +109,13 @@ static int sink_record(struct backup *b, const struct batch *batch, const struct
 	struct zs_span entry = zs_span(batch->data.p + rec->entry_at, rec->entry_bytes);
 	int rc;
 
-	if (rec->type == RECORD_CHUNK)
-		return backup_put(b, rec->kind, &rec->id, bytes, err);
+	if (rec->type == RECORD_CHUNK) {
+		uint64_t before = b->report->added_bytes;
+
+		rc = backup_put(b, rec->kind, &rec->id, bytes, err);
+		member_of(b, rec)->added_bytes += b->report->added_bytes - before;
+		return rc;
+	}
 	rc = rec->type == RECORD_LINK ? sink_link(b, rec, bytes, entry, err) : sink_entry(b, rec, bytes, entry, err);
 	if (rc == 0)
 		b->progress.current = bytes;

@@ -4,11 +4,12 @@
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 bad=0
+third=$(pkg-config --cflags libmariadb) || exit 1
 for header in include/zstore/*.h src/*/*_private.h src/cli/cli.h; do
 	for cc in gcc clang; do
 		command -v $cc >/dev/null || continue
 		"$cc" -std=gnu17 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 '-DZS_PROGRAM_VERSION=""' -Wall -Wextra -Werror -Wno-unused \
-			-fsyntax-only -Iinclude -x c -include "$header" - </dev/null || { echo "$header does not compile alone with $cc"; bad=1; }
+			-fsyntax-only -Iinclude $third -x c -include "$header" - </dev/null || { echo "$header does not compile alone with $cc"; bad=1; }
 	done
 done
 /usr/bin/python3 - <<'E' || bad=1
