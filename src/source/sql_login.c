@@ -5,6 +5,7 @@
 #include "sql_private.h"
 
 #include <errmsg.h>
+#include <mysqld_error.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -147,6 +148,19 @@ static int connect_now(struct sql_conn *c, const struct sql_login *login, const 
 	return 0;
 }
 
+static void add_advice(const struct sql_conn *c, const struct route *r, struct zs_err *err)
+{
+	const char *advice = "";
+
+	if (c->failed == CR_SSL_CONNECTION_ERROR)
+		advice = ", with TLS that is verified (ssl-ca=FILE names who vouches for the server; ssl=no does without TLS)";
+	else if (c->failed == ER_ACCESS_DENIED_ERROR || c->failed == ER_ACCESS_DENIED_NO_PASSWORD_ERROR)
+		advice = ", user or password are wrong (password-file=FILE, password-command=COMMAND, or an option file)";
+	else if (c->failed == CR_CONNECTION_ERROR || c->failed == CR_CONN_HOST_ERROR)
+		advice = r->socket ? ", is the server running, and is this its socket (socket=PATH)?" : ", is the server running, and does it listen there?";
+	(void)zs_context(err, "cannot connect to %s%s%s", r->socket ? "socket " : r->host, r->socket ? r->socket : "", advice);
+}
+
 int sql_conn_open(const struct sql_login *login, struct sql_conn *out, struct zs_err *err)
 {
 	struct sql_conn c = {.label = login->label};
@@ -160,7 +174,7 @@ int sql_conn_open(const struct sql_login *login, struct sql_conn *out, struct zs
 		goto fail;
 	set_options(c.my, login, &r);
 	if (connect_now(&c, login, &r, err) < 0) {
-		(void)zs_context(err, "cannot connect to %s%s", r.socket ? "socket " : r.host, r.socket ? r.socket : "");
+		add_advice(&c, &r, err);
 		goto fail;
 	}
 	if (sql_session_set(&c, err) < 0)
