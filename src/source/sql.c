@@ -110,6 +110,12 @@ static int prepare_freeze(struct sql_source *s, struct zs_err *err)
 	return rc;
 }
 
+/* Which server it is, for what ends the whole source. */
+static int named(const struct sql_source *s, int rc, struct zs_err *err)
+{
+	return rc < 0 && err->cause == ZS_SOURCE ? zs_context(err, "%s", s->options.login.label) : rc;
+}
+
 static int sql_prepare(struct zs_source *base, enum zs_source_phase phase, struct zs_err *err)
 {
 	struct sql_source *s = (struct sql_source *)base;
@@ -117,10 +123,10 @@ static int sql_prepare(struct zs_source *base, enum zs_source_phase phase, struc
 	if (sql_stop(s, err) < 0)
 		return -1;
 	if (phase == ZS_PHASE_CONNECT)
-		return prepare_connect(s, err);
+		return named(s, prepare_connect(s, err), err);
 	if (!s->is_connected)
-		return zs_fail(err, ZS_INTERNAL, "%s is not connected", s->options.login.label);
-	return phase == ZS_PHASE_FREEZE ? prepare_freeze(s, err) : 0;
+		return zs_fail(err, ZS_INTERNAL, "not connected");
+	return phase == ZS_PHASE_FREEZE ? named(s, prepare_freeze(s, err), err) : 0;
 }
 
 static int sql_next(struct zs_source *base, struct zs_source_item *out, struct zs_err *err)
@@ -128,14 +134,14 @@ static int sql_next(struct zs_source *base, struct zs_source_item *out, struct z
 	struct sql_source *s = (struct sql_source *)base;
 
 	if (!s->is_connected)
-		return zs_fail(err, ZS_INTERNAL, "%s is not connected", s->options.login.label);
+		return zs_fail(err, ZS_INTERNAL, "not connected");
 	if (!s->snapshot.is_taken && !s->is_dry) {
 		s->is_dry = 1;
 		sql_catalog_fini(&s->catalog);
 		if (sql_catalog_load(&s->meta, &s->options, SQL_CATALOG_SIZES, &s->catalog, err) < 0)
-			return -1;
+			return named(s, -1, err);
 	}
-	return sql_walk_next(s, out, err);
+	return named(s, sql_walk_next(s, out, err), err);
 }
 
 /* --------------------------------------------------------------------------- reading */
@@ -163,7 +169,7 @@ static int sql_open(struct zs_source_handle *base, struct zs_source_reader **out
 	struct reader *r;
 
 	if (h->generation != s->walk.generation || s->is_dry || (s->walk.is_rows && s->table.rows.groups > 0))
-		return zs_fail(err, ZS_SOURCE, "%s: this can be read once only, and in its turn", s->options.login.label);
+		return zs_fail(err, ZS_SOURCE, "this can be read once only, and in its turn");
 	if (!(r = malloc(sizeof *r)))
 		return zs_fail_nomem(err);
 	*r = (struct reader){.base = {&table}, .source = s, .is_rows = s->walk.is_rows};

@@ -245,8 +245,8 @@ int sql_catalog_load(struct sql_conn *conn, const struct sql_options *o, enum sq
 		goto fail;
 	for (size_t i = 0; i < o->databases.n; i++)
 		if (sql_options_wants_database(o, zs_span_str(o->databases.v[i])) && !has_database(&c, o->databases.v[i])) {
-			(void)zs_fail(err, ZS_SOURCE, "%s: there is no database '%s', or this account may not see it",
-			    o->login.label, o->databases.v[i]);
+			(void)zs_fail(err, ZS_SOURCE, "there is no database '%s', or this account may not see it",
+			    o->databases.v[i]);
 			goto fail;
 		}
 	for (size_t i = 0; i < c.databases_n; i++)

@@ -106,7 +106,7 @@ int sql_check(struct sql_source *s, struct zs_err *err)
 	for (size_t i = 0; i < s->catalog.databases_n && l.n < 100; i++)
 		check_database(&l, &s->catalog.databases[i]);
 	if (l.n)
-		return zs_fail(err, ZS_SOURCE, "%s: the backup would be incomplete: %s", s->options.login.label, l.first);
+		return zs_fail(err, ZS_SOURCE, "the backup would be incomplete: %s", l.first);
 	say_more(s);
 	return 0;
 }

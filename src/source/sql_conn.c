@@ -40,8 +40,8 @@ int sql_conn_fail(struct sql_conn *c, struct zs_err *err)
 	if (ends_connection(c->failed))
 		c->is_lost = 1;
 	if (!c->failed)
-		return zs_fail(err, ZS_SOURCE, "%s: the server sent something else than was asked for", c->label);
-	return zs_fail(err, ZS_SOURCE, "%s: %s (error %u)", c->label, text, c->failed);
+		return zs_fail(err, ZS_SOURCE, "the server sent something else than was asked for");
+	return zs_fail(err, ZS_SOURCE, "%s (error %u)", text, c->failed);
 }
 
 unsigned sql_conn_errno(const struct sql_conn *c)
@@ -55,7 +55,7 @@ static int ask(struct sql_conn *c, struct zs_span statement, MYSQL_RES **out, st
 	*out = NULL;
 	c->failed = 0;
 	if (c->is_lost || !c->my)
-		return zs_fail(err, ZS_SOURCE, "%s: the connection was lost", c->label);
+		return zs_fail(err, ZS_SOURCE, "the connection was lost");
 	if (mysql_real_query(c->my, (const char *)statement.p, statement.n) != 0)
 		return sql_conn_fail(c, err);
 	*out = mysql_store_result(c->my);
@@ -81,8 +81,7 @@ int sql_conn_query(struct sql_conn *c, struct zs_span statement, struct sql_resu
 	if (ask(c, statement, &res, err) < 0)
 		return -1;
 	if (!res)
-		return zs_fail(err, ZS_SOURCE, "%s: a question was answered without a table: %.*s", c->label,
-		    (int)(statement.n < 100 ? statement.n : 100), (const char *)statement.p);
+		return zs_fail(err, ZS_SOURCE, "a question was answered without a table: %.*s", (int)(statement.n < 100 ? statement.n : 100), (const char *)statement.p);
 	*out = (struct sql_result){.res = res, .columns = mysql_num_fields(res)};
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "sql_private.h"
 
 #include <errmsg.h>
+#include <mysqld_error.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -51,10 +52,10 @@ static int is_this_host(const char *host)
 }
 
 /* The library takes a host with certain characters for something else (a list, a plug-in, a connection string). */
-static int check_host(const char *host, const char *label, struct zs_err *err)
+static int check_host(const char *host, struct zs_err *err)
 {
 	if (host[strspn(host, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:%")])
-		return zs_fail(err, ZS_USAGE, "%s: '%s' is no name of a host", label, host);
+		return zs_fail(err, ZS_USAGE, "'%s' is no name of a host", host);
 	return 0;
 }
 
@@ -76,7 +77,7 @@ static int choose_route(const MYSQL *my, const struct sql_login *login, struct r
 		r->user = file->user;
 	r->password = file->password ? file->password : "";
 	if (is_said(r->socket) && login->port)
-		return zs_fail(err, ZS_USAGE, "%s: either a port or a socket", login->label);
+		return zs_fail(err, ZS_USAGE, "either a port or a socket");
 	if (!is_tcp && !is_said(r->socket) && strcmp(r->host, "localhost") == 0)
 		r->socket = is_said(file->unix_socket) ? file->unix_socket : DEFAULT_SOCKET;
 	if (!is_said(r->socket))
@@ -84,7 +85,7 @@ static int choose_route(const MYSQL *my, const struct sql_login *login, struct r
 	if (!r->port)
 		r->port = DEFAULT_PORT;
 	r->is_tls = !r->socket && (login->tls == SQL_TLS_YES || (login->tls == SQL_TLS_AUTO && !is_this_host(r->host)));
-	return check_host(r->host, login->label, err);
+	return check_host(r->host, err);
 }
 
 /* After the option files: what they may not change. */
@@ -140,11 +141,24 @@ static int connect_now(struct sql_conn *c, const struct sql_login *login, const 
 	if (!got)
 		return sql_conn_fail(c, err);
 	if (r->is_tls && !mysql_get_ssl_cipher(c->my))
-		return zs_fail(err, ZS_SOURCE, "%s: the connection is not encrypted", login->label);
+		return zs_fail(err, ZS_SOURCE, "the connection is not encrypted");
 	if (!r->socket)
 		keep_alive(c->my);
 	c->version = (unsigned)mysql_get_server_version(c->my);
 	return 0;
+}
+
+static void add_advice(const struct sql_conn *c, const struct route *r, struct zs_err *err)
+{
+	const char *advice = "";
+
+	if (c->failed == CR_SSL_CONNECTION_ERROR)
+		advice = ", with TLS that is verified (ssl-ca=FILE names who vouches for the server; ssl=no does without TLS)";
+	else if (c->failed == ER_ACCESS_DENIED_ERROR || c->failed == ER_ACCESS_DENIED_NO_PASSWORD_ERROR)
+		advice = ", user or password are wrong (password-file=FILE, password-command=COMMAND, or an option file)";
+	else if (c->failed == CR_CONNECTION_ERROR || c->failed == CR_CONN_HOST_ERROR)
+		advice = r->socket ? ", is the server running, and is this its socket (socket=PATH)?" : ", is the server running, and does it listen there?";
+	(void)zs_context(err, "cannot connect to %s%s%s", r->socket ? "socket " : r->host, r->socket ? r->socket : "", advice);
 }
 
 int sql_conn_open(const struct sql_login *login, struct sql_conn *out, struct zs_err *err)
@@ -160,7 +174,7 @@ int sql_conn_open(const struct sql_login *login, struct sql_conn *out, struct zs
 		goto fail;
 	set_options(c.my, login, &r);
 	if (connect_now(&c, login, &r, err) < 0) {
-		(void)zs_context(err, "cannot connect to %s%s", r.socket ? "socket " : r.host, r.socket ? r.socket : "");
+		add_advice(&c, &r, err);
 		goto fail;
 	}
 	if (sql_session_set(&c, err) < 0)

@@ -68,6 +68,7 @@ static int add_retried(struct sql_source *s, struct zs_err *err)
 {
 	struct zs_buf *b = &s->facts.retried;
 
+	sql_note(s, ZS_NOTE_WARNING, "%s.%s: it changed after the snapshot and was read in a later one", s->table.database, s->table.name);
 	if ((b->n && zs_buf_add_u8(b, ',', err) < 0) || zs_buf_add_u8(b, '{', err) < 0 || add_text(b, "db", s->table.database, err) < 0 ||
 	    add_text(b, "table", s->table.name, err) < 0 || add_position(b, &s->snapshot.again_position, err) < 0)
 		return -1;

@@ -58,8 +58,7 @@ int sql_rows_begin(struct sql_rows *r, struct sql_conn *conn, const struct sql_c
 		return sql_conn_fail(conn, err);
 	if (mysql_num_fields(r->res) != (columns->n ? columns->n : 1)) {
 		sql_rows_end(r);
-		return zs_fail(err, ZS_SOURCE, "%s: the server sends %u columns where %u were asked for", conn->label,
-		    mysql_field_count(conn->my), columns->n);
+		return zs_fail(err, ZS_SOURCE, "the server sends %u columns where %u were asked for", mysql_field_count(conn->my), columns->n);
 	}
 	if (fetch(r, err) < 0 || !r->row) {
 		int rc = r->row || mysql_errno(conn->my) != 0 ? -1 : 0;

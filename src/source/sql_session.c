@@ -34,7 +34,8 @@ static const struct setting settings[] = {
 	{"SET SESSION lock_wait_timeout=60", 0},
 	{"SET SESSION sql_safe_updates=0", 0},
 	{"SET SESSION max_join_size=18446744073709551615", 0},
-	{"SET SESSION old_mode=''", 0},
+	{"SET SESSION sort_buffer_size=2097152", 0},
+	{"SET SESSION group_concat_max_len=1048576", 0},
 };
 
 int sql_session_set(struct sql_conn *c, struct zs_err *err)

@@ -1,7 +1,7 @@
 /*
  * One point in time for all tables of engines that have transactions: one or several connections whose transactions begin
  * while a second one holds back commits (BACKUP STAGE) for a moment.  Tables of other engines are locked against writing
- * before that, by a connection that reads them itself and lets them go when the last one was read.
+ * at the same time, by a connection that reads them itself and lets them go when the last one was read.
  */
 #include "sql_source_private.h"
 
@@ -186,21 +186,27 @@ static void release(struct sql_source *s)
 		zs_err_clear(&ignored); /* nothing was held, or the connection is gone and with it what was held */
 }
 
-/* Stop what must stop. */
+/*
+ * Stop what must stop.  Tables without transactions are locked when their writers wait for the stage: before it, those that
+ * wait for the table would be in the way of the stage; and before commits wait, as it may take a while.
+ */
 static int hold(struct sql_source *s, struct zs_err *err)
 {
 	static const char *const stages[] = {"START", "FLUSH", "BLOCK_DDL", "BLOCK_COMMIT"};
+	enum { BLOCK_DDL = 2 };
 	unsigned n = s->snapshot.used == SQL_BLOCK_DDL ? 3 : 4;
 
 	if (sql_conn_execf(&s->meta, err, "SET SESSION lock_wait_timeout=%u", s->options.lock_timeout_s) < 0)
 		return -1;
 	if (s->snapshot.used == SQL_FTWRL)
-		return sql_conn_execf(&s->meta, err, "FLUSH TABLES WITH READ LOCK");
+		return sql_conn_execf(&s->meta, err, "FLUSH TABLES WITH READ LOCK") < 0 ? -1 : lock_unsafe(s, err);
 	for (unsigned i = 0; i < n; i++) {
 		if (sql_stop(s, err) < 0)
 			return -1;
 		if (sql_conn_execf(&s->meta, err, "BACKUP STAGE %s", stages[i]) < 0)
 			return zs_context(err, "BACKUP STAGE %s", stages[i]);
+		if (i == BLOCK_DDL && lock_unsafe(s, err) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -220,9 +226,9 @@ static enum sql_consistency choose(const struct sql_source *s)
 /* Held back, begun, let go.  1 done, 0 it could not be held (said, and released), -1. */
 static int freeze_held(struct sql_source *s, struct zs_err *err)
 {
-	int rc = hold(s, err);
+	int rc;
 
-	if (rc < 0) {
+	if (hold(s, err) < 0) {
 		release(s);
 		if (s->meta.is_lost || err->cause != ZS_SOURCE)
 			return -1;
@@ -230,10 +236,7 @@ static int freeze_held(struct sql_source *s, struct zs_err *err)
 		zs_err_clear(err);
 		return 0;
 	}
-	if (s->snapshot.used == SQL_FTWRL)
-		rc = lock_unsafe(s, err); /* FLUSH TABLES would have waited for it */
-	if (rc == 0)
-		rc = begin_readers(s, err);
+	rc = begin_readers(s, err);
 	if (rc == 0)
 		read_position(&s->snapshot.readers[0], &s->snapshot.position);
 	if (rc < 0 || s->snapshot.used != SQL_BLOCK_DDL)
@@ -248,6 +251,8 @@ static int freeze_plain(struct sql_source *s, struct zs_err *err)
 	while (s->snapshot.readers_n > 1)
 		sql_conn_close(&s->snapshot.readers[--s->snapshot.readers_n]);
 	s->snapshot.used = SQL_PLAIN;
+	if (!s->snapshot.locker.my && lock_unsafe(s, err) < 0)
+		return -1;
 	if (begin_readers(s, err) < 0)
 		return -1;
 	read_position(&s->snapshot.readers[0], &s->snapshot.position);
@@ -260,18 +265,14 @@ int sql_snapshot_take(struct sql_source *s, struct zs_err *err)
 	int rc = 0;
 
 	p->used = choose(s);
-	if (p->used != SQL_FTWRL && lock_unsafe(s, err) < 0)
-		return -1;
 	if (open_readers(s, reader_count(s), err) < 0)
 		return -1;
-	if (p->used != SQL_PLAIN && (rc = freeze_held(s, err)) < 0)
-		return -1;
-	if (rc == 0 && p->used == SQL_FTWRL && lock_unsafe(s, err) < 0)
-		return -1;
-	if (rc == 0 && freeze_plain(s, err) < 0)
-		return -1;
-	p->is_taken = 1;
-	return 0;
+	if (p->used != SQL_PLAIN)
+		rc = freeze_held(s, err);
+	if (rc == 0)
+		rc = freeze_plain(s, err);
+	p->is_taken = rc >= 0;
+	return rc < 0 ? -1 : 0;
 }
 
 int sql_snapshot_again(struct sql_source *s, struct zs_err *err)

@@ -90,6 +90,7 @@ size_t sql_escape_bytes(uint8_t *out, const uint8_t *p, size_t n);
 size_t sql_escape_hex(uint8_t *out, const uint8_t *p, size_t n);
 int sql_escape_is_ascii(const uint8_t *p, size_t n); /* 1 or 0 */
 int sql_escape_is_utf8(const uint8_t *p, size_t n);
+int sql_escape_copy_digits(uint8_t *out, const uint8_t *p, size_t n); /* 1 if it was 1 to 16 digits; else out's first n bytes are void */
 
 /* ---------------------------------------------------------------- sql_format.c */
 

@@ -132,7 +132,7 @@ static int begin_on(struct sql_source *s, struct zs_err *err)
 			return -1;
 		if (!is_in_transaction(t->conn)) {
 			t->conn->is_lost = 1;
-			return zs_fail(err, ZS_SOURCE, "%s: the server ended the snapshot", t->conn->label);
+			return zs_fail(err, ZS_SOURCE, "the server ended the snapshot");
 		}
 		t->has_savepoint = 1;
 	}
@@ -148,9 +148,10 @@ static int begin_on(struct sql_source *s, struct zs_err *err)
 	return rc < 0 ? -1 : 0;
 }
 
-/* Free what there is of it; the lock on its definition goes, too. */
-static void leave(struct sql_table *t)
+/* Free what there is of it; the lock on its definition goes, too.  The number of the failure, if it was left because of one. */
+static unsigned leave(struct sql_table *t)
 {
+	unsigned failed = t->conn ? t->conn->failed : 0;
 	struct zs_err ignored = {0};
 
 	sql_rows_end(&t->rows);
@@ -160,6 +161,7 @@ static void leave(struct sql_table *t)
 	if (t->has_savepoint && t->conn && !t->conn->is_lost && sql_conn_execf(t->conn, &ignored, "ROLLBACK TO SAVEPOINT zstore") < 0)
 		t->conn->is_lost = 1; /* without its savepoint the snapshot cannot be trusted */
 	t->has_savepoint = 0;
+	return failed;
 }
 
 /* Rows are elsewhere: the definition is asked for without opening the table, which might fail. */
@@ -181,13 +183,19 @@ static int changed_since(unsigned number)
 	return number == ER_TABLE_DEF_CHANGED || number == ER_NO_SUCH_TABLE;
 }
 
+static int named(struct zs_err *err, const char *what)
+{
+	(void)zs_context(err, "%s", what);
+	return 0;
+}
+
 /* 1, 0, -1 as sql_table_begin. */
 static int begin_again(struct sql_source *s, struct zs_err *err)
 {
 	struct sql_table *t = &s->table;
 
 	for (int i = 0; i < AGAIN_MAX; i++) {
-		struct zs_err before = *err;
+		unsigned failed;
 
 		if (sql_stop(s, err) < 0)
 			return -1;
@@ -198,17 +206,15 @@ static int begin_again(struct sql_source *s, struct zs_err *err)
 		t->is_retried = 1;
 		if (begin_on(s, err) == 0)
 			return 1;
-		leave(t);
+		failed = leave(t);
 		if (err->cause != ZS_SOURCE)
 			return -1;
-		if (!changed_since(t->conn->failed) && !t->conn->is_lost)
+		if (!changed_since(failed) && !t->conn->is_lost)
 			return 0;
-		if (t->conn->failed == ER_NO_SUCH_TABLE && i > 0) {
-			*err = before;
-			break;
-		}
+		if (failed == ER_NO_SUCH_TABLE && i > 0)
+			return named(err, "it was dropped or renamed since the backup began");
 	}
-	return 0;
+	return named(err, "it keeps changing");
 }
 
 int sql_table_begin(struct sql_source *s, size_t number, const struct sql_database *db, struct zs_err *err)
@@ -216,28 +222,20 @@ int sql_table_begin(struct sql_source *s, size_t number, const struct sql_databa
 	struct sql_table *t = &s->table;
 	const struct sql_table_name *n = &s->catalog.tables[number];
 	struct zs_buf definition = t->definition; /* its memory is used again */
-	struct sql_conn *conn;
-	int rc;
+	unsigned failed;
 
 	zs_buf_clear(&definition);
 	*t = (struct sql_table){.database = sql_catalog_text(&s->catalog, db->name_at), .name = sql_catalog_text(&s->catalog, n->name_at),
 	    .component = sql_catalog_text(&s->catalog, n->component_at), .flags = n->flags, .definition = definition};
 	if ((n->flags & SQL_TABLE_NO_ROWS) || !s->snapshot.is_taken)
 		return begin_definition(s, err);
-	t->conn = conn = sql_snapshot_reader(s, number, n->flags);
+	t->conn = sql_snapshot_reader(s, number, n->flags);
 	if (begin_on(s, err) == 0)
 		return 1;
-	leave(t);
-	if (conn->is_lost || err->cause != ZS_SOURCE)
+	failed = leave(t);
+	if (t->conn->is_lost || err->cause != ZS_SOURCE)
 		return -1;
-	if (!changed_since(conn->failed) || (n->flags & SQL_TABLE_IS_LOCKED))
-		return 0;
-	rc = begin_again(s, err);
-	if (rc == 0 && conn->failed == ER_NO_SUCH_TABLE)
-		(void)zs_context(err, "it was dropped or renamed since the backup began");
-	else if (rc == 0)
-		(void)zs_context(err, "it keeps changing");
-	return rc;
+	return changed_since(failed) && !(n->flags & SQL_TABLE_IS_LOCKED) ? begin_again(s, err) : 0;
 }
 
 int sql_table_verify(struct sql_source *s, struct zs_err *err)
@@ -264,7 +262,7 @@ void sql_table_end(struct sql_source *s)
 	if (t->rows.res && t->rows.row && !t->conn->is_lost &&
 	    sql_conn_execf(&s->meta, &ignored, "KILL QUERY %lu", mysql_thread_id(t->conn->my)) < 0)
 		zs_err_clear(&ignored);
-	leave(t);
+	(void)leave(t);
 	sql_snapshot_was_read(s, t->flags);
 	if (t->is_retried && s->snapshot.has_binlog) {
 		sql_conn_close(&s->snapshot.again); /* it would keep its lock */

@@ -154,7 +154,7 @@ static int begin_triggers(struct sql_source *s, struct zs_err *err)
 
 	s->walk.part = SQL_PART_TRIGGERS;
 	if (t->conn->is_lost)
-		return zs_fail(err, ZS_SOURCE, "%s: the connection was lost", t->conn->label);
+		return zs_fail(err, ZS_SOURCE, "the connection was lost");
 	sql_rows_end(&t->rows);
 	if (s->options.skip & SQL_SKIP_TRIGGERS)
 		return 0;
