@@ -15,10 +15,17 @@ service_port() { perl -MIO::Socket::INET -e 'for (1 .. 200) { my $p = 15000 + in
 
 # service_start DIR COMMAND...: in the background; its pid in DIR/pid, what it says in DIR/log
 service_start() {
-	local dir=$1
+	local dir=$1 exec_as
 	shift
-	service_user "$@" </dev/null >>"$dir/log" 2>&1 &
+	# the server itself, not a shell that waits for it
+	if [ "$(id -u)" = 0 ]; then
+		exec_as="setpriv --reuid 65534 --regid 65534 --clear-groups --no-new-privs --"
+	else
+		exec_as=
+	fi
+	(exec $exec_as "$@" </dev/null >>"$dir/log" 2>&1) &
 	echo $! >"$dir/pid"
+	disown
 	services+=("$dir")
 }
 service_alive() { case $(sed -n 's/^State:\t\(.\).*/\1/p' "/proc/$(cat "$1/pid")/status" 2>/dev/null) in '' | Z | X) return 1 ;; esac; }
@@ -43,8 +50,7 @@ service_stop() {
 		service_alive "$1" || break
 		sleep 0.05
 	done
-	kill -KILL "$pid" 2>/dev/null
-	wait "$pid" 2>/dev/null
+	service_alive "$1" && kill -KILL "$pid" 2>/dev/null
 	rm -f "$1/pid"
 }
 services_down() { local d; for d in "${services[@]}"; do service_stop "$d" "${1:-KILL}"; done; services=(); }

@@ -56,7 +56,7 @@ static int add_context(struct source *s, const char *suffix, int is_config, int 
 	s->contexts = grown;
 	x = &s->contexts[s->contexts_n++];
 	*x = (struct ldap_context){.suffix = strdup(suffix), .is_config = is_config, .is_optional = is_optional, .is_used = 1};
-	ldap_spool_init(&x->spool, s->settings->tmp_dir);
+	ldap_spool_init(&x->spool, s->settings->tmp_dir, is_config);
 	if (!x->suffix)
 		return zs_fail_nomem(err);
 	return ldap_dn_component(zs_span_str(suffix), &x->component, err);

@@ -62,18 +62,18 @@ static int bind_to(struct ldap_conn *c, struct zs_err *err)
 {
 	const struct ldap_options *o = c->options;
 	static char nothing[] = "";
-	struct berval password = {o->password.n, NULL}, as_the_socket_says = {0, nothing};
+	struct berval password = {o->password.n, NULL}, none = {0, nothing};
 	int rc;
 
 	if (o->bind_dn || o->is_anonymous) {
 		if (o->bind_dn && !(password.bv_val = strndup((const char *)o->password.p, o->password.n)))
 			return zs_fail_nomem(err);
-		rc = ldap_sasl_bind_s(c->ld, o->bind_dn, LDAP_SASL_SIMPLE, o->bind_dn ? &password : NULL, NULL, NULL, NULL);
+		rc = ldap_sasl_bind_s(c->ld, o->bind_dn, LDAP_SASL_SIMPLE, o->bind_dn ? &password : &none, NULL, NULL, NULL);
 		if (password.bv_val)
 			explicit_bzero(password.bv_val, password.bv_len);
 		free(password.bv_val);
 	} else {
-		rc = ldap_sasl_bind_s(c->ld, NULL, "EXTERNAL", &as_the_socket_says, NULL, NULL, NULL);
+		rc = ldap_sasl_bind_s(c->ld, NULL, "EXTERNAL", &none, NULL, NULL, NULL);
 	}
 	return rc == LDAP_SUCCESS ? 0 : ldap_conn_fail(c, rc, "cannot log in as", o->bind_dn ? o->bind_dn : o->is_anonymous ? "nobody" : "this user (SASL EXTERNAL)", err);
 }

@@ -88,9 +88,10 @@ struct ldap_spool {
 	uint64_t written;	/* text bytes in the file */
 	int fd;			/* -1: all of it is in tail */
 	const char *tmp_dir;
+	int keeps_order;	/* as they were put, instead of parents first: a server's own configuration */
 };
-void ldap_spool_init(struct ldap_spool *s, const char *tmp_dir);
-void ldap_spool_fini(struct ldap_spool *s);
+void ldap_spool_init(struct ldap_spool *s, const char *tmp_dir, int keeps_order);
+void ldap_spool_fini(struct ldap_spool *s); /* as after init */
 /* Add, or replace what has the same uuid. */
 int ldap_spool_put(struct ldap_spool *s, const struct ldap_text *t, uint32_t round, struct zs_err *err) ZS_MUST_USE;
 struct ldap_row *ldap_spool_find(struct ldap_spool *s, const uint8_t uuid[16]); /* NULL: not there */

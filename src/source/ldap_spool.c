@@ -10,9 +10,9 @@
 
 #define TAIL_MAX (24u << 20) /* text in memory */
 
-void ldap_spool_init(struct ldap_spool *s, const char *tmp_dir)
+void ldap_spool_init(struct ldap_spool *s, const char *tmp_dir, int keeps_order)
 {
-	*s = (struct ldap_spool){.fd = -1, .tmp_dir = tmp_dir};
+	*s = (struct ldap_spool){.fd = -1, .tmp_dir = tmp_dir, .keeps_order = keeps_order};
 }
 
 void ldap_spool_fini(struct ldap_spool *s)
@@ -23,7 +23,7 @@ void ldap_spool_fini(struct ldap_spool *s)
 	zs_buf_fini(&s->tail);
 	if (s->fd >= 0)
 		(void)close(s->fd);
-	ldap_spool_init(s, s->tmp_dir);
+	ldap_spool_init(s, s->tmp_dir, s->keeps_order);
 }
 
 void ldap_spool_uuid(struct zs_span text, struct zs_span dn, uint8_t out[static 16])
@@ -100,6 +100,16 @@ static int add_text(struct ldap_spool *s, const struct ldap_text *t, uint64_t *o
 	return zs_buf_add_span(&s->tail, zs_buf_span(&t->side), err);
 }
 
+static int add_key(struct ldap_spool *s, const struct ldap_text *t, struct zs_err *err)
+{
+	if (!s->keeps_order)
+		return zs_dn_key(zs_buf_span(&t->dn), t->is_group && !t->has_children, &s->keys, err);
+	for (int shift = 56; shift >= 0; shift -= 8)
+		if (zs_buf_add_u8(&s->keys, (uint8_t)((uint64_t)s->n >> shift), err) < 0)
+			return -1;
+	return 0;
+}
+
 int ldap_spool_put(struct ldap_spool *s, const struct ldap_text *t, uint32_t round, struct zs_err *err)
 {
 	struct ldap_row row = {.csn = zs_hash64(0, zs_buf_span(&t->csn)), .dn = zs_hash64(0, zs_buf_span(&t->dn)),
@@ -111,7 +121,7 @@ int ldap_spool_put(struct ldap_spool *s, const struct ldap_text *t, uint32_t rou
 	ldap_spool_uuid(zs_buf_span(&t->uuid), zs_buf_span(&t->dn), row.uuid);
 	if (s->n == s->cap && grow(s, err) < 0)
 		return -1;
-	if (zs_dn_key(zs_buf_span(&t->dn), t->is_group && !t->has_children, &s->keys, err) < 0 || add_text(s, t, &row.at, err) < 0)
+	if (add_key(s, t, err) < 0 || add_text(s, t, &row.at, err) < 0)
 		return -1;
 	row.key_n = (uint32_t)(s->keys.n - row.key_at);
 	i = slot_of(s, row.uuid);

@@ -46,7 +46,7 @@ z 0 extract latest --sql 'odd/na`me%2F"x.a/b'
 out_has 'INSERT INTO .a/b.'
 z 0 extract --sql=zz.later latest
 out_has 'CREATE DATABASE.*zz.later'
-out_lacks 'prog'
+out_lacks 'USE .prog'
 z 1 extract latest --sql nothing.there
 err_has 'nothing.there'
 
