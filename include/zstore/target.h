@@ -56,6 +56,28 @@ struct zs_sql_stream { const struct zs_sql_place *place; int replaces; /* the ta
 int zs_sql_stream_begin(const struct zs_sql_stream *s, struct zs_buf *current, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 int zs_sql_stream_end(const struct zs_sql_stream *s, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 
+/* --------------------------------------------------------------- LDIF, filtered */
+
+/*
+ * Takes what an LDAP source stored of one context, in pieces of any size, and hands on the entries that are wanted: those at
+ * base or below (empty: all), without what a live server makes itself (is_live), with the lines of the second stream put back.
+ */
+struct zs_ldif;
+struct zs_ldif_settings {
+	struct zs_span base; /* borrowed until free */
+	int is_live;
+	/* Pull up to n bytes of the second stream (*out_n == 0: its end); NULL: there is none. */
+	int (*side)(void *ctx, void *p, size_t n, size_t *out_n, struct zs_err *err);
+	int (*write)(void *ctx, struct zs_span bytes, struct zs_err *err);
+	void *ctx;
+};
+int zs_ldif_new(const struct zs_ldif_settings *s, struct zs_ldif **out, struct zs_err *err) ZS_MUST_USE;
+/* -1: ZS_CORRUPT (no LDIF, or the two streams do not fit), ZS_LIMIT (an entry of more than 1 GiB), or what write said. */
+int zs_ldif_feed(struct zs_ldif *f, struct zs_span bytes, struct zs_err *err) ZS_MUST_USE;
+/* The end: nothing may be left over.  *out_entries: how many were wanted. */
+int zs_ldif_end(struct zs_ldif *f, uint64_t *out_entries, struct zs_err *err) ZS_MUST_USE;
+void zs_ldif_free(struct zs_ldif *f);
+
 /* ------------------------------------------------- a directory: in any order */
 
 struct zs_files; /* thread safe but for dir_*; errors are ZS_TARGET and name the path */
