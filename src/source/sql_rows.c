@@ -51,14 +51,17 @@ static int fetch(struct sql_rows *r, struct zs_err *err)
 
 int sql_rows_begin(struct sql_rows *r, struct sql_conn *conn, const struct sql_columns *columns, struct zs_err *err)
 {
+	unsigned got;
+
 	*r = (struct sql_rows){.conn = conn, .columns = columns, .target = columns->has_blobs ? TARGET_BLOB_BYTES : TARGET_BYTES};
 	conn->failed = 0;
 	if (mysql_real_query(conn->my, (const char *)columns->select.p, columns->select.n) != 0 ||
 	    !(r->res = mysql_use_result(conn->my)))
 		return sql_conn_fail(conn, err);
-	if (mysql_num_fields(r->res) != (columns->n ? columns->n : 1)) {
+	got = mysql_num_fields(r->res);
+	if (got != (columns->n ? columns->n : 1)) {
 		sql_rows_end(r);
-		return zs_fail(err, ZS_SOURCE, "the server sends %u columns where %u were asked for", mysql_field_count(conn->my), columns->n);
+		return zs_fail(err, ZS_SOURCE, "the server sends %u columns where %u were asked for", got, columns->n);
 	}
 	if (fetch(r, err) < 0 || !r->row) {
 		int rc = r->row || mysql_errno(conn->my) != 0 ? -1 : 0;

@@ -146,11 +146,11 @@ static int parse_query(struct zs_url *u, const char *p, struct zs_buf *label, st
 	char mark = '?';
 
 	while (*p) {
-		size_t n = strcspn(p, "&"), key_n = strcspn(p, "=&");
+		size_t n = strcspn(p, "&");
 
 		if (n > 0 && add_pair(u, p, n, err) < 0)
 			return -1;
-		if (n > 0 && !is_among(p, key_n, common_keys)) {
+		if (n > 0 && !is_among(u->keys.v[u->keys.n - 1], strlen(u->keys.v[u->keys.n - 1]), common_keys)) {
 			if (zs_buf_add_u8(label, (uint8_t)mark, err) < 0 || zs_buf_add(label, p, n, err) < 0)
 				return -1;
 			mark = '&';

@@ -64,6 +64,17 @@ static void queries(void **state)
 	zs_url_fini(&u);
 }
 
+/* A key that is written in another way is still that key. */
+static void hidden(void **state)
+{
+	struct zs_url u = parse("mariadb://h/?password%2Dcommand=show%20secret&x=1");
+
+	(void)state;
+	assert_string_equal(u.label, "mariadb://h/?x=1");
+	assert_string_equal(zs_url_get(&u, "password-command", ""), "show secret");
+	zs_url_fini(&u);
+}
+
 static void refused(void **state)
 {
 	static const char *const bad[] = {"mariadb://root:secret@h/", "mariadb://h/?password=x", "mariadb://h:99999/", "mariadb://h:0/",
@@ -101,7 +112,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(parts),
-		cmocka_unit_test(queries),
+		cmocka_unit_test(queries), cmocka_unit_test(hidden),
 		cmocka_unit_test(refused),
 		cmocka_unit_test(known_schemes),
 	};
