@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "values.h"
 #include "zstore/work.h"
 
 /* ----------------------------------------------------------------- exit codes */
@@ -15,13 +16,13 @@ enum { EXIT_OK = 0, EXIT_FAILED = 1, EXIT_USAGE = 2, EXIT_SKIPPED = 3, EXIT_DAMA
 /* Every option of every command has one number; its row in a command's table says letter, argument and help. */
 enum opt_id {
 	OPT_REPO, OPT_KEY_FILE, OPT_PASSPHRASE_FILE, OPT_PASSPHRASE_COMMAND, OPT_CACHE_DIR, OPT_JSON, OPT_QUIET, OPT_VERBOSE,
-	OPT_PROGRESS, OPT_HELP,
+	OPT_PROGRESS, OPT_HELP, OPT_CONFIG, OPT_PROFILE,
 	OPT_COMPRESSION, OPT_CHUNK_SIZE, OPT_BLOCK_SIZE, OPT_PACK_SIZE, OPT_RECOVERY_TO, OPT_NO_RECOVERY, OPT_LABEL,
 	OPT_STDIN, OPT_NAME, OPT_COMMAND, OPT_EXCLUDE, OPT_EXCLUDE_FROM, OPT_ONE_FILE_SYSTEM, OPT_TAG, OPT_HOST, OPT_TIME,
 	OPT_DRY_RUN, OPT_FORCE, OPT_THREADS, OPT_FILES_FROM0,
 	OPT_PATH, OPT_SINCE, OPT_UNTIL, OPT_LAST,
 	OPT_LONG, OPT_RECURSIVE, OPT_SORT, OPT_REVERSE, OPT_ALL_SNAPSHOTS,
-	OPT_DIRECTORY, OPT_STDOUT, OPT_STRIP, OPT_OVERWRITE, OPT_TAR, OPT_MESSAGE_ID, OPT_NUMERIC_OWNER, OPT_SYNC,
+	OPT_DIRECTORY, OPT_STDOUT, OPT_STRIP, OPT_OVERWRITE, OPT_TAR, OPT_MESSAGE_ID, OPT_NUMERIC_OWNER, OPT_SYNC, OPT_SQL, OPT_LDIF,
 	OPT_KEEP_LAST, OPT_KEEP_HOURLY, OPT_KEEP_DAILY, OPT_KEEP_WEEKLY, OPT_KEEP_MONTHLY, OPT_KEEP_YEARLY, OPT_KEEP_WITHIN,
 	OPT_KEEP_TAG, OPT_GROUP_BY, OPT_MAX_UNUSED, OPT_MAX_REPACK, OPT_REMOVE_ALL, OPT_END_SESSION,
 	OPT_READ_DATA, OPT_NEW_KEY_FILE, OPT_NEW_PASSPHRASE_FILE, OPT_RECOVERY,
@@ -44,7 +45,11 @@ struct opt_value {
 	struct zs_strings list;	 /* all of them */
 };
 
-enum needs { NEED_NOTHING = 0, NEED_BACKEND = 1, NEED_STORE = 2 };
+enum needs {
+	NEED_NOTHING,
+	NEED_SETTINGS, /* the configuration is read; the command opens the repository itself, if it needs it */
+	NEED_STORE,    /* the repository is open */
+};
 
 struct session;
 struct command {
@@ -78,9 +83,16 @@ struct session {
 	struct zs_observer observer;
 	struct progress *progress;
 	uint64_t problems; /* named so far */
+	struct conf *conf; /* NULL: not read */
+	const struct conf_section *profile; /* NULL: none applies; the defaults do */
+	const char *conf_path; /* if it is one file */
+	struct zs_strings conf_closed; /* files that this user may not read */
 };
 
-int session_prepare(struct session *s, struct zs_err *err) ZS_MUST_USE; /* repository and store as command->needs says */
+int session_prepare(struct session *s, struct zs_err *err) ZS_MUST_USE; /* configuration and store as command->needs says */
+int session_open(struct session *s, struct zs_err *err) ZS_MUST_USE; /* the repository, with its secret */
+void session_close(struct session *s);
+const char *session_tmp_dir(void);
 void session_fini(struct session *s);
 /* Those that can be read; those that cannot are named on stderr, and *out_damaged is set: they bar no other. */
 int session_snapshots(struct session *s, struct zs_snapshot_list *out, int *out_damaged, struct zs_err *err) ZS_MUST_USE;
@@ -90,19 +102,35 @@ int opt_given(const struct session *s, enum opt_id id);
 const char *opt_text(const struct session *s, enum opt_id id, const char *otherwise);
 const struct zs_strings *opt_list(const struct session *s, enum opt_id id);
 int opt_number(const struct session *s, enum opt_id id, int64_t min, int64_t max, int64_t *io_value, struct zs_err *err) ZS_MUST_USE;
-/* "64K", "1.5MiB", "2G": binary multiples */
-int parse_size(const char *text, uint64_t *out, struct zs_err *err) ZS_MUST_USE;
-int parse_compression(const char *text, int *out_level, struct zs_err *err) ZS_MUST_USE;
+
+/* ------------------------------------------------------------------- settings */
+
+struct conf;
+struct conf_section;
+/* The configuration files; what is wrong in them is in s->conf->errors. */
+int settings_read(struct session *s, struct zs_err *err) ZS_MUST_USE;
+/* ... and the profile, and what it says for this command as if it were options.  ZS_USAGE: an error in a file. */
+int settings_load(struct session *s, struct zs_err *err) ZS_MUST_USE;
+int settings_choose(struct session *s, struct zs_err *err) ZS_MUST_USE; /* s->profile */
+const char *settings_profile_name(const struct session *s); /* as asked for by option or environment, or NULL */
+const char *settings_text(const struct session *s, const char *key); /* of the profile, else the defaults; or NULL */
+int settings_has_profiles(const struct session *s);
+int settings_no_file(const struct session *s, struct zs_err *err); /* ZS_USAGE: which files there could be; -1 */
+void settings_fini(struct session *s);
+const char *env_text(const char *name); /* NULL also if it is set to nothing */
 
 /* -------------------------------------------------------------------- secrets */
 
 enum secret_use { SECRET_OPEN, SECRET_NEW };
 /*
  * Where the secret comes from, first of: key file, passphrase file, passphrase command (options, then
- * ZSTORE_KEY_FILE, ZSTORE_PASSPHRASE_FILE, ZSTORE_PASSPHRASE_COMMAND), ZSTORE_PASSPHRASE, the terminal.  NEW asks twice, creates
+ * ZSTORE_KEY_FILE, ZSTORE_PASSPHRASE_FILE, ZSTORE_PASSPHRASE_COMMAND), ZSTORE_PASSPHRASE, the profile, the terminal.  NEW asks twice, creates
  * an absent key file, and takes --new-... where the command has it.
  */
 int secret_get(struct session *s, enum secret_use use, int second, struct zs_buf *buf, struct zs_secret *out, struct zs_err *err) ZS_MUST_USE;
+/* A server's password: the first line of a file (rights checked) or of a command's output, else an environment variable; 1, or 0: none is given. */
+struct password_ways { const char *file, *command, *variable; };
+int password_get(const struct password_ways *ways, struct zs_buf *buf, struct zs_err *err) ZS_MUST_USE;
 int secret_looks_like_recovery(struct zs_span text);
 
 /* --------------------------------------------------------------------- output */
@@ -132,6 +160,7 @@ void json_path(struct json *j, const char *key, struct zs_span path);
 void json_kv_text(struct json *j, const char *key, const char *text);
 void json_kv_u64(struct json *j, const char *key, uint64_t v);
 void json_kv_bool(struct json *j, const char *key, int v);
+void json_raw(struct json *j, struct zs_span json); /* what is JSON already */
 void json_kv_list(struct json *j, const char *key, const struct zs_strings *list);
 void json_kv_joined(struct json *j, const char *key, struct zs_span nul_joined);
 
@@ -154,6 +183,7 @@ void progress_clear(struct session *s); /* take the line away before printing */
 void progress_end(struct session *s);
 int interrupted(void);
 void signals_setup(void);
+void signals_child(pid_t pid); /* whose process group ends with us; 0: none */
 
 /* ------------------------------------------------------------------- commands */
 
@@ -166,6 +196,7 @@ int cmd_prune(struct session *, int, char **, struct zs_err *);
 int cmd_forget(struct session *, int, char **, struct zs_err *);
 int cmd_check(struct session *, int, char **, struct zs_err *);
 int cmd_key(struct session *, int, char **, struct zs_err *);
+int cmd_config(struct session *, int, char **, struct zs_err *);
 int cmd_stats(struct session *, int, char **, struct zs_err *);
 int cmd_version(struct session *, int, char **, struct zs_err *);
 int cmd_help(struct session *, int, char **, struct zs_err *);

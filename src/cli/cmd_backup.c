@@ -1,33 +1,15 @@
 /*
- * zstore backup: from options to one source and one call of zs_backup, and the report.
+ * zstore backup: from options to one set of sources and one call of zs_backup.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "backup.h"
+#include "hooks.h"
 
 #define LIST_FILE_MAX (256u << 20)
-
-struct request {
-	struct zs_strings paths, excludes;
-	struct zs_buf name; /* cleaned, for a stream */
-	char host[256], user[128];
-	int64_t time_ns, threads;
-	int level;
-	unsigned flags;
-	char *const *command;
-};
-
-static void request_fini(struct request *r)
-{
-	zs_strings_fini(&r->paths);
-	zs_strings_fini(&r->excludes);
-	zs_buf_fini(&r->name);
-}
 
 static int read_list_file(const char *path, struct zs_buf *out, struct zs_err *err)
 {
@@ -66,167 +48,211 @@ static int add_from_files(const struct zs_strings *files, uint8_t end, struct zs
 	return 0;
 }
 
-static int request_identity(struct session *s, struct request *r, struct zs_err *err)
+static int run_identity(struct session *s, struct backup_run *b, struct zs_err *err)
 {
 	struct passwd pw, *found = NULL;
 	char buf[4096];
 
-	r->time_ns = zs_now_ns();
-	if (opt_given(s, OPT_TIME) && zs_time_parse(opt_text(s, OPT_TIME, NULL), &r->time_ns, err) < 0)
+	b->time_ns = zs_now_ns();
+	if (opt_given(s, OPT_TIME) && zs_time_parse(opt_text(s, OPT_TIME, NULL), &b->time_ns, err) < 0)
 		return -1;
-	if (gethostname(r->host, sizeof r->host - 1) < 0)
-		(void)strcpy(r->host, "localhost");
+	if (gethostname(b->host, sizeof b->host - 1) < 0)
+		(void)strcpy(b->host, "localhost");
 	if (opt_given(s, OPT_HOST)) {
-		if (strlen(opt_text(s, OPT_HOST, "")) >= sizeof r->host || !*opt_text(s, OPT_HOST, ""))
+		if (strlen(opt_text(s, OPT_HOST, "")) >= sizeof b->host || !*opt_text(s, OPT_HOST, ""))
 			return zs_fail(err, ZS_USAGE, "--host: 1 to 255 characters");
-		(void)strcpy(r->host, opt_text(s, OPT_HOST, ""));
+		(void)strcpy(b->host, opt_text(s, OPT_HOST, ""));
 	}
 	if (getpwuid_r(geteuid(), &pw, buf, sizeof buf, &found) == 0 && found)
-		(void)snprintf(r->user, sizeof r->user, "%s", pw.pw_name);
+		(void)snprintf(b->user, sizeof b->user, "%s", pw.pw_name);
 	else
-		(void)snprintf(r->user, sizeof r->user, "%u", (unsigned)geteuid());
+		(void)snprintf(b->user, sizeof b->user, "%u", (unsigned)geteuid());
 	return 0;
 }
 
-static int request_stream(struct session *s, struct request *r, int argc, char **argv, struct zs_err *err)
+static int run_stream(struct session *s, struct backup_run *b, int argc, char **argv, struct zs_err *err)
 {
 	const char *name = opt_text(s, OPT_NAME, NULL);
 
 	if (!name)
 		return zs_fail(err, ZS_USAGE, "--stdin and --command need --name PATH: where the stream stands in the snapshot");
-	if (zs_path_clean(zs_span_str(name), &r->name, err) < 0)
+	if (zs_path_clean(zs_span_str(name), &b->sources.stream, err) < 0)
 		return -1;
-	if (!zs_path_valid(zs_buf_span(&r->name)))
+	if (!zs_path_valid(zs_buf_span(&b->sources.stream)))
 		return zs_fail(err, ZS_USAGE, "--name '%s' is no path of a file", name);
 	if (opt_given(s, OPT_STDIN) && (opt_given(s, OPT_COMMAND) || argc > 0))
 		return zs_fail(err, ZS_USAGE, "--stdin goes with neither --command nor paths");
 	if (opt_given(s, OPT_COMMAND) && argc == 0)
 		return zs_fail(err, ZS_USAGE, "--command needs a command after '--'");
-	r->command = argv;
-	return zs_strings_add(&r->paths, zs_buf_span(&r->name), err);
+	b->sources.command = opt_given(s, OPT_COMMAND) ? argv : NULL;
+	return zs_strings_add(&b->sources.labels, zs_buf_span(&b->sources.stream), err);
 }
 
-static int request_paths(struct session *s, struct request *r, int argc, char **argv, struct zs_err *err)
+static int nothing_asked(struct session *s, struct zs_err *err)
 {
+	if (s->profile)
+		return zs_fail(err, ZS_USAGE, "what shall be backed up? The profile names no source; say zstore backup PATH...");
+	if (settings_has_profiles(s))
+		return zs_fail(err, ZS_USAGE, "what shall be backed up? There are several profiles: say --profile NAME, or zstore backup PATH...");
+	return zs_fail(err, ZS_USAGE, "what shall be backed up? zstore backup PATH..., or make a profile in a configuration file");
+}
+
+static int run_operands(struct session *s, struct backup_run *b, int argc, char **argv, struct zs_err *err)
+{
+	struct zs_strings listed = {0};
+	int rc;
+
 	if (opt_given(s, OPT_NAME))
 		return zs_fail(err, ZS_USAGE, "--name goes with --stdin or --command");
 	for (int i = 0; i < argc; i++)
-		if (zs_strings_add(&r->paths, zs_span_str(argv[i]), err) < 0)
+		if (sources_add(&b->sources, argv[i], NULL, err) < 0)
 			return -1;
-	if (add_from_files(opt_list(s, OPT_FILES_FROM0), 0, &r->paths, err) < 0)
+	rc = add_from_files(opt_list(s, OPT_FILES_FROM0), 0, &listed, err);
+	for (size_t i = 0; rc == 0 && i < listed.n; i++)
+		rc = sources_add_path(&b->sources, listed.v[i], err);
+	zs_strings_fini(&listed);
+	if (rc < 0)
 		return -1;
-	if (r->paths.n == 0)
-		return zs_fail(err, ZS_USAGE, "what shall be backed up? zstore backup PATH...");
-	return 0;
+	if (argc == 0 && !opt_given(s, OPT_FILES_FROM0) && sources_add_profile(&b->sources, err) < 0)
+		return -1;
+	return b->sources.labels.n ? 0 : nothing_asked(s, err);
 }
 
-static int request_fill(struct session *s, struct request *r, int argc, char **argv, struct zs_err *err)
+static int run_prepare(struct session *s, struct backup_run *b, int argc, char **argv, struct zs_err *err)
 {
 	const struct zs_strings *excludes = opt_list(s, OPT_EXCLUDE);
 
-	r->level = -1;
-	r->flags = (opt_given(s, OPT_FORCE) ? ZS_BACKUP_FORCE : 0) | (opt_given(s, OPT_DRY_RUN) ? ZS_BACKUP_DRY_RUN : 0);
-	if (opt_given(s, OPT_COMPRESSION) && parse_compression(opt_text(s, OPT_COMPRESSION, NULL), &r->level, err) < 0)
+	b->level = -1;
+	b->dry = opt_given(s, OPT_DRY_RUN);
+	b->sources.s = s;
+	b->sources.excludes = &b->excludes;
+	b->sources.files_flags = opt_given(s, OPT_ONE_FILE_SYSTEM) ? ZS_FILES_ONE_FILE_SYSTEM : 0;
+	b->flags = (opt_given(s, OPT_FORCE) ? ZS_BACKUP_FORCE : 0) | (opt_given(s, OPT_DRY_RUN) ? ZS_BACKUP_DRY_RUN : 0);
+	if (opt_given(s, OPT_COMPRESSION) && parse_compression(opt_text(s, OPT_COMPRESSION, NULL), &b->level, err) < 0)
 		return -1;
-	if (opt_number(s, OPT_THREADS, 1, 64, &r->threads, err) < 0 || request_identity(s, r, err) < 0)
+	if (opt_number(s, OPT_THREADS, 1, 64, &b->threads, err) < 0 || run_identity(s, b, err) < 0)
 		return -1;
 	for (size_t i = 0; i < excludes->n; i++)
-		if (zs_strings_add(&r->excludes, zs_span_str(excludes->v[i]), err) < 0)
+		if (zs_strings_add(&b->excludes, zs_span_str(excludes->v[i]), err) < 0)
 			return -1;
-	if (add_from_files(opt_list(s, OPT_EXCLUDE_FROM), '\n', &r->excludes, err) < 0)
+	if (add_from_files(opt_list(s, OPT_EXCLUDE_FROM), '\n', &b->excludes, err) < 0)
 		return -1;
 	if (opt_given(s, OPT_STDIN) || opt_given(s, OPT_COMMAND))
-		return request_stream(s, r, argc, argv, err);
-	return request_paths(s, r, argc, argv, err);
+		return run_stream(s, b, argc, argv, err);
+	return run_operands(s, b, argc, argv, err);
 }
 
-static int open_source(struct session *s, const struct request *r, struct zs_backup_problems *problems, struct zs_source **out,
-    struct zs_err *err)
+/* --dry-run -v: every item by name. */
+static void on_dry_item(void *ctx, const struct zs_progress *p)
 {
-	struct zs_source_settings settings = {.problem = zs_backup_problem, .ctx = problems, .tmp_dir = zs_store_tmp_dir(s->store)};
-	struct zs_files_settings files = {&r->paths, &r->excludes, opt_given(s, OPT_ONE_FILE_SYSTEM) ? ZS_FILES_ONE_FILE_SYSTEM : 0};
-
-	if (opt_given(s, OPT_STDIN))
-		return zs_source_fd_new(STDIN_FILENO, zs_buf_span(&r->name), ZS_KIND_FILE, &settings, out, err);
-	if (opt_given(s, OPT_COMMAND))
-		return zs_source_command_new(r->command, zs_buf_span(&r->name), ZS_KIND_FILE, &settings, out, err);
-	return zs_source_files_new(&files, &settings, out, err);
+	(void)ctx;
+	print_safe(stdout, p->current, 0);
+	printf("\n");
 }
 
-static void report_json(const struct zs_backup_report *rep, int dry, uint64_t elapsed_ns)
+static int run_source(struct backup_run *b, struct zs_backup_problems *problems, struct zs_err *err)
 {
-	char hex[ZS_NAME_HEX];
-	struct json j;
+	struct session *s = b->s;
+	struct zs_observer observer = s->observer;
+	struct zs_backup_settings settings = {.source = zs_source_set_source(b->sources.set), .host = b->host, .user = b->user,
+	    .program = "zstore " ZS_PROGRAM_VERSION, .tags = opt_list(s, OPT_TAG), .paths = &b->sources.labels, .time_ns = b->time_ns,
+	    .level = b->level, .threads = (unsigned)b->threads, .flags = b->flags, .observer = &observer};
 
-	json_begin(&j, stdout);
-	json_open(&j, '{');
-	if (!dry)
-		json_kv_text(&j, "snapshot", zs_name_hex(&rep->snapshot, hex));
-	json_kv_bool(&j, "dry_run", dry);
-	json_kv_bool(&j, "partial", rep->partial);
-	json_totals(&j, &rep->totals);
-	json_kv_u64(&j, "files_new", rep->files_new);
-	json_kv_u64(&j, "files_changed", rep->files_changed);
-	json_kv_u64(&j, "files_unmodified", rep->files_unmodified);
-	json_kv_u64(&j, "dirs", rep->dirs);
-	json_kv_u64(&j, "skipped", rep->skipped);
-	json_kv_u64(&j, "read_bytes", rep->read_bytes);
-	json_kv_u64(&j, "added_bytes", rep->added_bytes);
-	json_kv_u64(&j, "stored_bytes", rep->stored_bytes);
-	json_kv_u64(&j, "elapsed_ms", elapsed_ns / 1000000);
-	json_close(&j, '}');
-	json_end(&j);
+	if (b->dry && s->verbose && !s->json)
+		observer.progress = on_dry_item;
+	b->member_count = zs_source_set_count(b->sources.set);
+	if (!(b->members = calloc(b->member_count, sizeof *b->members)))
+		return zs_fail_nomem(err);
+	settings.members = b->members;
+	settings.member_count = b->member_count;
+	if (zs_backup(s->store, &settings, problems, &b->report, err) == 0)
+		return 0;
+	if (err->cause == ZS_STOPPED)
+		zs_fail(err, ZS_STOPPED, "interrupted; no snapshot was made, but what is stored so far will not be stored again");
+	return -1;
 }
 
-static void report_text(const struct zs_backup_report *rep, int dry, uint64_t elapsed_ns)
+static int run_backup(struct backup_run *b, struct zs_err *err)
 {
-	char hex[ZS_NAME_HEX], a[16], b[16], c[16];
+	struct session *s = b->s;
+	struct zs_backup_problems *problems = NULL;
+	int rc = -1;
 
-	printf("%llu files (%llu new, %llu changed, %llu unmodified), %llu directories, %s in all\n",
-	    (unsigned long long)rep->totals.files, (unsigned long long)rep->files_new, (unsigned long long)rep->files_changed,
-	    (unsigned long long)rep->files_unmodified, (unsigned long long)rep->dirs, size_text(rep->totals.bytes, a));
-	if (dry) {
-		printf("%s would be read; nothing was stored (dry run)\n", size_text(rep->read_bytes, a));
+	if (session_open(s, err) < 0 || zs_backup_problems_new(&s->observer, &problems, err) < 0 ||
+	    sources_make(&b->sources, problems, err) < 0 || run_source(b, problems, err) < 0)
+		goto out;
+	progress_clear(s);
+	if (s->json)
+		backup_report_json(b);
+	else if (!s->quiet)
+		backup_report_text(b);
+	rc = b->report.partial ? EXIT_SKIPPED : EXIT_OK;
+out:
+	sources_drop_set(&b->sources);
+	zs_backup_problems_free(problems);
+	return rc;
+}
+
+/* -------------------------------------------------------------------------- hooks */
+
+/* What goes wrong here is said at once: the result stands already. */
+static void run_late_hook(struct session *s, enum hook which, struct hook_facts *f)
+{
+	struct zs_err err = {0};
+
+	if (hooks_run(s, which, f, &err) == 0)
 		return;
+	say_error(s, &err);
+	if (f->exit_code == EXIT_OK)
+		f->exit_code = EXIT_FAILED;
+}
+
+/* before -> the backup -> after or failed -> finally; whatever happens, the last one is run. */
+static int run_with_hooks(struct backup_run *b, struct zs_err *err)
+{
+	struct session *s = b->s;
+	struct hook_facts facts = {0};
+	char hex[ZS_NAME_HEX], why[64];
+	int rc = -1;
+
+	if (session_repo(s, &facts.repo, err) < 0)
+		return -1;
+	if (hooks_run(s, HOOK_BEFORE, &facts, err) == 0)
+		rc = run_backup(b, err);
+	facts.exit_code = rc < 0 ? exit_code_of(err) : rc;
+	facts.status = rc < 0 ? "failed" : rc == EXIT_SKIPPED ? "partial" : "done";
+	if (rc < 0) {
+		say_error(s, err); /* before what the hooks may have to say */
+		facts.error = err->text;
+		run_late_hook(s, HOOK_FAILED, &facts);
+	} else {
+		(void)snprintf(why, sizeof why, "%llu items could not be backed up", (unsigned long long)b->report.skipped);
+		facts.error = b->report.partial ? why : NULL;
+		facts.snapshot = zs_name_hex(&b->report.snapshot, hex);
+		run_late_hook(s, HOOK_AFTER, &facts);
 	}
-	printf("%s read, %s new, %s stored, in %.1f s\n", size_text(rep->read_bytes, a), size_text(rep->added_bytes, b),
-	    size_text(rep->stored_bytes, c), (double)elapsed_ns / 1e9);
-	if (rep->partial)
-		printf("PARTIAL: %llu items could not be backed up\n", (unsigned long long)rep->skipped);
-	printf("snapshot %.12s saved\n", zs_name_hex(&rep->snapshot, hex));
+	run_late_hook(s, HOOK_FINALLY, &facts);
+	return facts.exit_code;
+}
+
+static int has_hooks(struct session *s)
+{
+	return settings_text(s, "hook-before") || settings_text(s, "hook-after") || settings_text(s, "hook-failed") ||
+	       settings_text(s, "hook-finally");
 }
 
 int cmd_backup(struct session *s, int argc, char **argv, struct zs_err *err)
 {
-	struct request r;
-	struct zs_backup_problems *problems = NULL;
-	struct zs_source *source = NULL;
-	struct zs_backup_settings settings;
-	struct zs_backup_report report;
-	uint64_t began = zs_monotonic_ns();
+	struct backup_run b;
 	int rc = -1;
 
-	memset(&r, 0, sizeof r);
-	if (request_fill(s, &r, argc, argv, err) < 0 || zs_backup_problems_new(&s->observer, &problems, err) < 0 ||
-	    open_source(s, &r, problems, &source, err) < 0)
-		goto out;
-	settings = (struct zs_backup_settings){.source = source, .host = r.host, .user = r.user, .program = "zstore " ZS_PROGRAM_VERSION,
-	    .tags = opt_list(s, OPT_TAG), .paths = &r.paths, .time_ns = r.time_ns, .level = r.level,
-	    .threads = (unsigned)r.threads, .flags = r.flags, .observer = &s->observer};
-	if (zs_backup(s->store, &settings, problems, &report, err) < 0) {
-		if (err->cause == ZS_STOPPED)
-			zs_fail(err, ZS_STOPPED, "interrupted; no snapshot was made, but what is stored so far will not be stored again");
-		goto out;
-	}
-	progress_clear(s);
-	if (s->json)
-		report_json(&report, (r.flags & ZS_BACKUP_DRY_RUN) != 0, zs_monotonic_ns() - began);
-	else if (!s->quiet)
-		report_text(&report, (r.flags & ZS_BACKUP_DRY_RUN) != 0, zs_monotonic_ns() - began);
-	rc = report.partial ? EXIT_SKIPPED : EXIT_OK;
-out:
-	zs_source_free(source);
-	zs_backup_problems_free(problems);
-	request_fini(&r);
+	memset(&b, 0, sizeof b);
+	b.s = s;
+	b.began_ns = zs_monotonic_ns();
+	if (run_prepare(s, &b, argc, argv, err) == 0)
+		rc = has_hooks(s) && !b.dry ? run_with_hooks(&b, err) : run_backup(&b, err);
+	sources_fini(&b.sources);
+	zs_strings_fini(&b.excludes);
+	free(b.members);
 	return rc;
 }

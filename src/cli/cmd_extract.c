@@ -1,11 +1,11 @@
 /*
- * zstore extract: from SNAPSHOT[:PATH]... to a directory, a tar or standard output.
+ * zstore extract: from SNAPSHOT[:PATH]... to a directory, a tar or standard output; dump.c does --sql and --ldif.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli.h"
+#include "dump.h"
 
 #define CACHE_BYTES (16u << 20)
 
@@ -253,6 +253,8 @@ int cmd_extract(struct session *s, int argc, char **argv, struct zs_err *err)
 	struct extraction x = {.s = s};
 	int streams = opt_given(s, OPT_STDOUT) || opt_given(s, OPT_TAR), rc;
 
+	if (dump_is_asked(s))
+		return dump_run(s, argc, argv, err);
 	rc = extraction_fill(&x, argc, argv, err);
 	if (rc == 0)
 		rc = streams && !opt_given(s, OPT_DRY_RUN) ? to_stream(&x, err) : to_directory(&x, err);

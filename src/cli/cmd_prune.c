@@ -29,65 +29,12 @@ static int rule(struct session *s, enum opt_id id, int *out, int *has, struct zs
 	return 0;
 }
 
-/* "36h", "14d", "2w", "6m", "1y" and sums of them, "1y6m" */
-static int parse_within(const char *text, int64_t *out_ns, struct zs_err *err)
-{
-	static const char units[] = "hdwmy";
-	static const int hours[] = {1, 24, 7 * 24, 31 * 24, 366 * 24};
-	int64_t sum = 0;
-	const char *p = text;
-
-	while (*p) {
-		char *end;
-		long n = strtol(p, &end, 10);
-		const char *u = *end ? strchr(units, *end) : NULL;
-
-		if (end == p || n < 0 || n > 100000 || !u)
-			return zs_fail(err, ZS_USAGE, "'%s' is no time span: say 36h, 14d, 2w, 6m, 1y or sums like 1y6m", text);
-		sum += (int64_t)n * hours[u - units] * 3600;
-		p = end + 1;
-	}
-	if (sum <= 0 || sum > INT64_C(9000000000))
-		return zs_fail(err, ZS_USAGE, "'%s' is no usable time span", text);
-	*out_ns = sum * 1000000000;
-	return 0;
-}
-
-static int parse_groups(const char *text, unsigned *out, struct zs_err *err)
-{
-	static const struct { const char *name; unsigned bit; } names[] = {{"host", ZS_GROUP_HOST}, {"paths", ZS_GROUP_PATHS},
-	    {"tags", ZS_GROUP_TAGS}, {"none", 0}};
-	const char *p = text;
-
-	*out = 0;
-	while (*p) {
-		size_t n = strcspn(p, ","), i;
-
-		for (i = 0; i < 4 && (strlen(names[i].name) != n || memcmp(names[i].name, p, n) != 0); i++)
-			;
-		if (i == 4)
-			return zs_fail(err, ZS_USAGE, "--group-by is host, paths, tags (with commas between), or none, not '%s'", text);
-		*out |= names[i].bit;
-		p += n + (p[n] == ',');
-	}
-	return 0;
-}
-
 static int parse_limits(struct pruning *p, struct zs_err *err)
 {
-	const char *unused = opt_text(p->s, OPT_MAX_UNUSED, "5%"), *repack = opt_text(p->s, OPT_MAX_REPACK, NULL);
-	char *end;
-	long percent = strtol(unused, &end, 10);
+	const char *repack = opt_text(p->s, OPT_MAX_REPACK, NULL);
 
-	/* Both limits hold, so the one that was not given is out of reach; all bits set is "repack nothing". */
-	p->collect.max_unused_bytes = UINT64_MAX - 1;
-	p->collect.max_unused_percent = 10000;
 	p->collect.max_repack_bytes = UINT64_MAX;
-	if (end != unused && strcmp(end, "%") == 0 && percent >= 0 && percent <= 100)
-		p->collect.max_unused_percent = (unsigned)percent;
-	else if (strcmp(unused, "unlimited") == 0)
-		p->collect.max_unused_bytes = UINT64_MAX;
-	else if (parse_size(unused, &p->collect.max_unused_bytes, err) < 0)
+	if (parse_unused(opt_text(p->s, OPT_MAX_UNUSED, "5%"), &p->collect.max_unused_bytes, &p->collect.max_unused_percent, err) < 0)
 		return -1;
 	return repack ? parse_size(repack, &p->collect.max_repack_bytes, err) : 0;
 }

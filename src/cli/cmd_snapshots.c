@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli.h"
+#include "manifest_text.h"
 
 struct filter {
 	const struct zs_strings *hosts, *tags, *paths;
@@ -70,6 +70,7 @@ static void row_text(struct session *s, const struct zs_snapshot_row *row)
 		print_safe(stdout, zs_span_str(snap->reasons.v[i]), 0);
 		printf("\n");
 	}
+	manifest_print(s, snap);
 }
 
 static int print_rows(struct session *s, const struct zs_snapshot_row **rows, size_t n)

@@ -10,6 +10,8 @@ const struct opt cli_common_options[] = {
     {OPT_PASSPHRASE_FILE, 0, "passphrase-file", "FILE", "passphrase: first line of a file (or ZSTORE_PASSPHRASE_FILE)", 0},
     {OPT_PASSPHRASE_COMMAND, 0, "passphrase-command", "COMMAND", "passphrase: first line of a command's output", 0},
     {OPT_CACHE_DIR, 0, "cache-dir", "DIR", "local index and state (or ZSTORE_CACHE_DIR; default ~/.cache/zstore)", 0},
+    {OPT_CONFIG, 0, "config", "FILE", "configuration (or ZSTORE_CONFIG; default /etc/zstore/zstore.conf, ~/.config/zstore/zstore.conf)", 0},
+    {OPT_PROFILE, 0, "profile", "NAME", "profile of the configuration (or ZSTORE_PROFILE)", 0},
     {OPT_JSON, 0, "json", NULL, "results as JSON on standard output", 0},
     {OPT_PROGRESS, 0, "progress", "WHEN", "auto (on a terminal), json (lines on standard error), none", 0},
     {OPT_QUIET, 'q', "quiet", NULL, "only errors", 0},
@@ -77,6 +79,8 @@ static const struct opt extract_options[] = {
     {OPT_EXCLUDE, 'e', "exclude", "PATTERN", "leave out what matches (as in .gitignore)", 1},
     {OPT_OVERWRITE, 0, "overwrite", "WHEN", "always, never, newer or if-different (default)", 0},
     {OPT_MESSAGE_ID, 0, "message-id", "ID", "the message with this Message-ID (from latest, if no snapshot is named)", 0},
+    {OPT_SQL, 0, "sql", "[=DB[.TABLE]]", "databases as one SQL script to standard output", 1},
+    {OPT_LDIF, 0, "ldif", "[=BASE]", "a directory as LDIF to standard output; --profile full (default) or live", 0},
     {OPT_NUMERIC_OWNER, 0, "numeric-owner", NULL, "owners by number, not by name", 0},
     {OPT_SYNC, 0, "sync", NULL, "be done only when all of it is on the disk", 0},
     {OPT_DRY_RUN, 'n', "dry-run", NULL, "write nothing, only say what would be restored", 0},
@@ -116,19 +120,20 @@ static const struct opt key_options[] = {
     OPT_END,
 };
 
-static const struct command command_init = {"init", "[REPO]", "make a repository", 0, 1, NEED_NOTHING, init_options, cmd_init};
-static const struct command command_backup = {"backup", "PATH... | --stdin --name PATH | --command --name PATH -- COMMAND [ARG...]",
-    "store a snapshot of files, a stream or a command's output", 0, -1, NEED_STORE, backup_options, cmd_backup};
+static const struct command command_init = {"init", "[REPO]", "make a repository", 0, 1, NEED_SETTINGS, init_options, cmd_init};
+static const struct command command_backup = {"backup", "[PATH|URL...] | --stdin --name PATH | --command --name PATH -- COMMAND [ARG...]",
+    "store a snapshot of files, servers, a stream or a command's output", 0, -1, NEED_SETTINGS, backup_options, cmd_backup};
 static const struct command command_snapshots = {"snapshots", "[SNAPSHOT...]", "list snapshots", 0, -1, NEED_STORE, snapshots_options, cmd_snapshots};
 static const struct command command_ls = {"ls", "SNAPSHOT[:PATH]... | --all-snapshots PATH", "list what is in a snapshot", 1, -1, NEED_STORE, ls_options, cmd_ls};
-static const struct command command_extract = {"extract", "SNAPSHOT[:PATH]...", "give back files and messages", 0, -1, NEED_STORE, extract_options, cmd_extract};
+static const struct command command_extract = {"extract", "SNAPSHOT[:PATH]... | --sql SNAPSHOT [DB[.TABLE]...] | --ldif SNAPSHOT [BASE]", "give back files, messages, databases, directories", 0, -1, NEED_STORE, extract_options, cmd_extract};
 static const struct command command_prune = {"prune", "", "remove snapshots by rules, and free what no snapshot needs", 0, 0, NEED_STORE, prune_options, cmd_prune};
 static const struct command command_forget = {"forget", "SNAPSHOT...", "remove snapshots (prune frees their space)", 1, -1, NEED_STORE, no_options, cmd_forget};
 static const struct command command_check = {"check", "", "verify the repository", 0, 0, NEED_STORE, check_options, cmd_check};
 static const struct command command_key = {"key", "list | add | remove SLOT | passwd", "manage passphrases, key files, recovery codes", 1, 2, NEED_STORE, key_options, cmd_key};
+static const struct command command_config = {"config", "check | show", "look at the configuration and at what it names", 1, 1, NEED_NOTHING, no_options, cmd_config};
 static const struct command command_stats = {"stats", "", "sizes of the repository", 0, 0, NEED_STORE, no_options, cmd_stats};
 static const struct command command_version = {"version", "", "versions of the program and of the repository format", 0, 0, NEED_NOTHING, no_options, cmd_version};
 static const struct command command_help = {"help", "[COMMAND]", "this help", 0, 1, NEED_NOTHING, no_options, cmd_help};
 
 const struct command *const cli_commands[] = {&command_init, &command_backup, &command_snapshots, &command_ls, &command_extract,
-    &command_prune, &command_forget, &command_check, &command_key, &command_stats, &command_version, &command_help, NULL};
+    &command_prune, &command_forget, &command_check, &command_key, &command_config, &command_stats, &command_version, &command_help, NULL};

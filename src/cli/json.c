@@ -49,6 +49,12 @@ void json_bytes(struct json *j, struct zs_span text)
 	zs_buf_fini(&quoted);
 }
 
+void json_raw(struct json *j, struct zs_span json)
+{
+	separate(j);
+	(void)fwrite(json.p, 1, json.n, j->f);
+}
+
 void json_text(struct json *j, const char *text)
 {
 	json_bytes(j, zs_span_str(text));
@@ -197,6 +203,10 @@ void json_snapshot(struct json *j, const struct zs_snapshot_row *row)
 	json_kv_text(j, "tree", zs_id_hex(&s->root, root));
 	json_kv_text(j, "previous", zs_name_hex(&s->previous, hex));
 	json_kv_text(j, "program", s->program);
+	if (s->manifest.n && zs_manifest_valid(zs_buf_span(&s->manifest))) {
+		json_key(j, "manifest");
+		json_raw(j, zs_buf_span(&s->manifest));
+	}
 	json_close(j, '}');
 }
 

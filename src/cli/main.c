@@ -47,7 +47,7 @@ static int takes_next(const char *word)
 	if (word[1] == '-') {
 		for (o = cli_common_options; o->name; o++)
 			if (strcmp(word + 2, o->name) == 0)
-				return o->arg != NULL;
+				return o->arg && o->arg[0] != '[';
 		return 0;
 	}
 	for (const char *letter = word + 1; *letter; letter++)

@@ -1,8 +1,7 @@
 /*
  * Parsing by a command's table, and the help text from the same table.  Meaning is
- * left to the commands; numbers and sizes are parsed here because all need them.
+ * left to the commands.
  */
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +21,12 @@ static const struct opt *find_option(const struct command *c, const char *name, 
 	const struct opt *o = find_in(c->options, name, n, letter);
 
 	return o ? o : find_in(cli_common_options, name, n, letter);
+}
+
+/* "[=WHAT]": an argument that may be left out, and is given with '=' only. */
+static int is_optional(const struct opt *o)
+{
+	return o->arg && o->arg[0] == '[';
 }
 
 static int take_value(struct opt_value values[OPT_COUNT], const struct opt *o, const char *text, struct zs_err *err)
@@ -53,6 +58,8 @@ static int parse_long(struct parse *p, const char *text, struct zs_err *err)
 		return eq ? zs_fail(err, ZS_USAGE, "--%s takes no argument", o->name) : take_value(p->values, o, NULL, err);
 	if (eq)
 		return take_value(p->values, o, eq + 1, err);
+	if (is_optional(o))
+		return take_value(p->values, o, NULL, err);
 	if (p->at == p->argc)
 		return zs_fail(err, ZS_USAGE, "--%s needs an argument: %s", o->name, o->arg);
 	return take_value(p->values, o, p->argv[p->at++], err);
@@ -136,7 +143,7 @@ static void help_table(const struct opt *o)
 		char left[64];
 
 		(void)snprintf(left, sizeof left, "%c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
-		    o->letter ? "," : " ", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
+		    o->letter ? "," : " ", o->name, o->arg && !is_optional(o) ? " " : "", o->arg ? o->arg : "");
 		printf("  %-34s  %s%s\n", left, o->help, o->repeats ? " (repeatable)" : "");
 	}
 }
@@ -185,63 +192,6 @@ const struct zs_strings *opt_list(const struct session *s, enum opt_id id)
 int opt_number(const struct session *s, enum opt_id id, int64_t min, int64_t max, int64_t *io_value, struct zs_err *err)
 {
 	const char *text = opt_text(s, id, NULL);
-	char *end;
-	long long v;
 
-	if (!text)
-		return 0;
-	errno = 0;
-	v = strtoll(text, &end, 10);
-	if (errno || end == text || *end || v < min || v > max)
-		return zs_fail(err, ZS_USAGE, "'%s' is no number from %lld to %lld", text, (long long)min, (long long)max);
-	*io_value = v;
-	return 0;
-}
-
-int parse_size(const char *text, uint64_t *out, struct zs_err *err)
-{
-	static const char units[] = "KMGTP";
-	char *end;
-	double v;
-	const char *unit;
-
-	errno = 0;
-	v = strtod(text, &end);
-	if (errno || end == text || !(v >= 0))
-		return zs_fail(err, ZS_USAGE, "'%s' is no size", text);
-	if (*end && (unit = strchr(units, *end >= 'a' ? *end - 'a' + 'A' : *end))) {
-		for (const char *u = units; u <= unit; u++)
-			v *= 1024;
-		end++;
-		if (*end == 'i')
-			end++;
-	}
-	if (*end == 'B' || *end == 'b')
-		end++;
-	if (*end || v >= 9.2e18)
-		return zs_fail(err, ZS_USAGE, "'%s' is no size", text);
-	*out = (uint64_t)v;
-	return 0;
-}
-
-int parse_compression(const char *text, int *out_level, struct zs_err *err)
-{
-	char *end;
-	long level = 3;
-
-	if (strcmp(text, "none") == 0) {
-		*out_level = 0;
-		return 0;
-	}
-	if (strncmp(text, "zstd", 4) == 0 && text[4] == ':') {
-		level = strtol(text + 5, &end, 10);
-		if (end == text + 5 || *end)
-			level = 0;
-	} else if (strcmp(text, "zstd") != 0) {
-		level = 0;
-	}
-	if (level < 1 || level > 19)
-		return zs_fail(err, ZS_USAGE, "'%s': compression is none, zstd or zstd:1 .. zstd:19", text);
-	*out_level = (int)level;
-	return 0;
+	return text ? parse_number(text, min, max, io_value, err) : 0;
 }

@@ -20,13 +20,21 @@ struct progress {
 	pthread_mutex_t lock; /* guards on_screen and the terminal */
 };
 
-static volatile sig_atomic_t signal_seen;
+static volatile sig_atomic_t signal_seen, child;
+
+void signals_child(pid_t pid)
+{
+	child = (sig_atomic_t)pid;
+}
 
 static void on_signal(int sig)
 {
-	/* The second one ends us at once. */
-	if (signal_seen)
+	/* The second one ends us at once, and a hook with us. */
+	if (signal_seen) {
+		if (child > 0)
+			(void)kill(-(pid_t)child, SIGTERM);
 		_exit(128 + sig);
+	}
 	signal_seen = sig;
 }
 
@@ -148,6 +156,7 @@ static void on_problem(void *ctx, struct zs_span path, const struct zs_err *err)
 	progress_clear(s);
 	(void)pthread_mutex_lock(&s->progress->lock);
 	s->problems++;
+	flockfile(stderr);
 	(void)fputs("zstore: ", stderr);
 	if (!names_path(zs_span_str(err->text), path)) {
 		print_safe(stderr, path, 0);
@@ -155,6 +164,7 @@ static void on_problem(void *ctx, struct zs_span path, const struct zs_err *err)
 	}
 	print_safe(stderr, zs_span_str(err->text), 0);
 	(void)fputc('\n', stderr);
+	funlockfile(stderr);
 	(void)pthread_mutex_unlock(&s->progress->lock);
 }
 

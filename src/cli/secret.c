@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -88,14 +89,14 @@ static void cut_line(struct zs_buf *b)
 		b->n--;
 }
 
-static int from_command(const char *command, struct zs_buf *buf, struct zs_err *err)
+static int from_command(const char *command, const char *what, struct zs_buf *buf, struct zs_err *err)
 {
 	FILE *f = popen(command, "re");
 	size_t n;
 	int status;
 
 	if (!f)
-		return zs_fail_sys(err, ZS_KEY, errno, "cannot run the passphrase command");
+		return zs_fail_sys(err, ZS_KEY, errno, "cannot run the %s command", what);
 	if (zs_buf_reserve(buf, SECRET_MAX, err) < 0) {
 		(void)pclose(f);
 		return -1;
@@ -104,9 +105,9 @@ static int from_command(const char *command, struct zs_buf *buf, struct zs_err *
 	buf->n = n;
 	status = pclose(f);
 	if (status != 0)
-		return zs_fail(err, ZS_KEY, "the passphrase command failed (status %d)", status);
+		return zs_fail(err, ZS_KEY, "the %s command failed (status %d)", what, WIFEXITED(status) ? WEXITSTATUS(status) : status);
 	cut_line(buf);
-	return buf->n ? 0 : zs_fail(err, ZS_KEY, "the passphrase command printed nothing");
+	return buf->n ? 0 : zs_fail(err, ZS_KEY, "the %s command printed nothing", what);
 }
 
 static int read_tty_line(int fd, struct zs_buf *buf, struct zs_err *err)
@@ -161,24 +162,19 @@ static int ask_twice(struct zs_buf *buf, struct zs_err *err)
 /* Which of the ways apply; second: the new secret of "key add" and "key passwd". */
 struct ways { const char *key_file, *passphrase_file, *command, *passphrase; };
 
-/* A variable that is set to nothing is not set. */
-static const char *secret_env(const char *name)
-{
-	const char *value = getenv(name);
-
-	return value && *value ? value : NULL;
-}
-
 static struct ways ways_of(struct session *s, int second)
 {
 	if (second)
 		return (struct ways){opt_text(s, OPT_NEW_KEY_FILE, NULL), opt_text(s, OPT_NEW_PASSPHRASE_FILE, NULL), NULL,
-		    secret_env("ZSTORE_NEW_PASSPHRASE")};
+		    env_text("ZSTORE_NEW_PASSPHRASE")};
 	if (opt_given(s, OPT_KEY_FILE) || opt_given(s, OPT_PASSPHRASE_FILE) || opt_given(s, OPT_PASSPHRASE_COMMAND))
 		return (struct ways){opt_text(s, OPT_KEY_FILE, NULL), opt_text(s, OPT_PASSPHRASE_FILE, NULL),
 		    opt_text(s, OPT_PASSPHRASE_COMMAND, NULL), NULL};
-	return (struct ways){secret_env("ZSTORE_KEY_FILE"), secret_env("ZSTORE_PASSPHRASE_FILE"), secret_env("ZSTORE_PASSPHRASE_COMMAND"),
-	    secret_env("ZSTORE_PASSPHRASE")};
+	if (env_text("ZSTORE_KEY_FILE") || env_text("ZSTORE_PASSPHRASE_FILE") || env_text("ZSTORE_PASSPHRASE_COMMAND") ||
+	    env_text("ZSTORE_PASSPHRASE"))
+		return (struct ways){env_text("ZSTORE_KEY_FILE"), env_text("ZSTORE_PASSPHRASE_FILE"), env_text("ZSTORE_PASSPHRASE_COMMAND"),
+		    env_text("ZSTORE_PASSPHRASE")};
+	return (struct ways){settings_text(s, "key-file"), settings_text(s, "passphrase-file"), settings_text(s, "passphrase-command"), NULL};
 }
 
 int secret_get(struct session *s, enum secret_use use, int second, struct zs_buf *buf, struct zs_secret *out, struct zs_err *err)
@@ -197,7 +193,7 @@ int secret_get(struct session *s, enum secret_use use, int second, struct zs_buf
 		if (rc == 0)
 			cut_line(buf);
 	} else if (w.command) {
-		rc = from_command(w.command, buf, err);
+		rc = from_command(w.command, "passphrase", buf, err);
 	} else if (w.passphrase) {
 		rc = zs_buf_add(buf, w.passphrase, strlen(w.passphrase), err);
 	} else {
@@ -207,6 +203,23 @@ int secret_get(struct session *s, enum secret_use use, int second, struct zs_buf
 		rc = zs_fail(err, ZS_KEY, "an empty passphrase");
 	out->bytes = zs_buf_span(buf);
 	return rc;
+}
+
+int password_get(const struct password_ways *ways, struct zs_buf *buf, struct zs_err *err)
+{
+	const char *value = ways->variable ? env_text(ways->variable) : NULL;
+
+	if (ways->file) {
+		if (read_secret_file(ways->file, "password file", buf, err) < 0)
+			return -1;
+		cut_line(buf);
+		return buf->n ? 1 : zs_fail(err, ZS_KEY, "password file %s: its first line is empty", ways->file);
+	}
+	if (ways->command)
+		return from_command(ways->command, "password", buf, err) < 0 ? -1 : 1;
+	if (!value)
+		return 0;
+	return zs_buf_add(buf, value, strlen(value), err) < 0 ? -1 : 1;
 }
 
 /* Only letters, digits and at least four dashes or blanks between groups: worth a try as a code. */

@@ -12,25 +12,26 @@
 
 int session_repo(struct session *s, const char **out, struct zs_err *err)
 {
-	const char *repo = opt_text(s, OPT_REPO, getenv("ZSTORE_REPO"));
+	const char *repo = env_text("ZSTORE_REPO");
 
+	repo = opt_text(s, OPT_REPO, repo ? repo : settings_text(s, "repository"));
 	if (!repo || !*repo)
-		return zs_fail(err, ZS_USAGE, "which repository? Say --repo REPO or set ZSTORE_REPO");
+		return zs_fail(err, ZS_USAGE, "which repository? Say --repo REPO, set ZSTORE_REPO, or choose a profile that names one");
 	*out = repo;
 	return 0;
 }
 
 static int cache_dir(struct session *s, struct zs_err *err)
 {
-	const char *dir = opt_text(s, OPT_CACHE_DIR, getenv("ZSTORE_CACHE_DIR"));
-	const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	const char *dir = env_text("ZSTORE_CACHE_DIR"), *xdg = env_text("XDG_CACHE_HOME"), *home = env_text("HOME");
 	int n;
 
+	dir = opt_text(s, OPT_CACHE_DIR, dir ? dir : settings_text(s, "cache-dir"));
 	if (dir && *dir)
 		n = asprintf(&s->cache_dir, "%s", dir);
 	else if (xdg && *xdg == '/')
 		n = asprintf(&s->cache_dir, "%s/zstore", xdg);
-	else if (home && *home)
+	else if (home)
 		n = asprintf(&s->cache_dir, "%s/.cache/zstore", home);
 	else
 		return zs_fail(err, ZS_USAGE, "no HOME: say --cache-dir DIR for the local index");
@@ -41,6 +42,13 @@ static int cache_dir(struct session *s, struct zs_err *err)
 	return 0;
 }
 
+const char *session_tmp_dir(void)
+{
+	const char *tmp = env_text("TMPDIR");
+
+	return tmp ? tmp : "/tmp";
+}
+
 static void store_warns(void *ctx, const char *text)
 {
 	say(ctx, "warning: %s", text);
@@ -48,8 +56,7 @@ static void store_warns(void *ctx, const char *text)
 
 static int open_store(struct session *s, struct zs_err *err)
 {
-	const char *tmp = getenv("TMPDIR");
-	struct zs_store_settings settings = {.cache_dir = s->cache_dir, .tmp_dir = tmp && *tmp ? tmp : "/tmp",
+	struct zs_store_settings settings = {.cache_dir = s->cache_dir, .tmp_dir = session_tmp_dir(),
 	    .warn = store_warns, .warn_ctx = s};
 
 	if (secret_get(s, SECRET_OPEN, 0, &s->secret_buf, &s->secret, err) < 0)
@@ -63,19 +70,37 @@ static int open_store(struct session *s, struct zs_err *err)
 	return zs_store_open(s->backend, &s->secret, &settings, &s->store, err);
 }
 
-int session_prepare(struct session *s, struct zs_err *err)
+int session_open(struct session *s, struct zs_err *err)
 {
 	const char *repo = NULL;
 
-	if (zs_codec_init(err) < 0 || progress_start(s, err) < 0)
-		return -1;
-	if (s->command->needs == NEED_NOTHING)
-		return 0;
 	if (session_repo(s, &repo, err) < 0 || cache_dir(s, err) < 0)
 		return -1;
 	if (zs_backend_local_open(repo, &s->backend, err) < 0)
 		return -1;
-	return s->command->needs >= NEED_STORE ? open_store(s, err) : 0;
+	return open_store(s, err);
+}
+
+void session_close(struct session *s)
+{
+	zs_store_free(s->store);
+	zs_backend_free(s->backend);
+	zs_buf_wipe(&s->secret_buf);
+	free(s->cache_dir);
+	s->store = NULL;
+	s->backend = NULL;
+	s->cache_dir = NULL;
+}
+
+int session_prepare(struct session *s, struct zs_err *err)
+{
+	if (zs_codec_init(err) < 0 || progress_start(s, err) < 0)
+		return -1;
+	if (s->command->needs == NEED_NOTHING)
+		return 0;
+	if (settings_load(s, err) < 0)
+		return -1;
+	return s->command->needs == NEED_STORE ? session_open(s, err) : 0;
 }
 
 int session_snapshots(struct session *s, struct zs_snapshot_list *out, int *out_damaged, struct zs_err *err)
@@ -93,9 +118,7 @@ int session_snapshots(struct session *s, struct zs_snapshot_list *out, int *out_
 
 void session_fini(struct session *s)
 {
-	zs_store_free(s->store);
-	zs_backend_free(s->backend);
-	zs_buf_wipe(&s->secret_buf);
-	free(s->cache_dir);
+	session_close(s);
+	settings_fini(s);
 	options_fini(s->values);
 }

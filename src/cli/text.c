@@ -143,9 +143,11 @@ void say(struct session *s, const char *fmt, ...)
 	(void)vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
 	progress_clear(s);
+	flockfile(stderr); /* notes come from any thread */
 	(void)fputs("zstore: ", stderr);
 	print_safe(stderr, zs_span_str(text), 0);
 	(void)fputc('\n', stderr);
+	funlockfile(stderr);
 }
 
 void say_error(struct session *s, const struct zs_err *err)

@@ -130,16 +130,33 @@ static enum outcome item_problem(struct reader *r, const struct item *it, const 
 	return outcome;
 }
 
+/* At the end of what read gave: is there another group?  1, 0, -1. */
+static int next_group(struct reader *r, struct zs_source_reader *in, int *in_group, struct zs_err *err)
+{
+	uint64_t tag;
+	int rc;
+
+	if (*in_group && zs_splitter_group(r->splitter, err) < 0)
+		return -1;
+	rc = zs_source_next_group(in, &tag, err);
+	*in_group = rc > 0;
+	return rc;
+}
+
 static int feed_all(struct reader *r, struct zs_source_reader *in, struct zs_err *err)
 {
+	int in_group = 0, more;
 	uint64_t hole;
 	size_t n;
 
 	for (;;) {
 		if (zs_source_read(in, r->window, READ_BYTES, &n, &hole, err) < 0)
 			return -1;
-		if (n == 0 && hole == 0)
-			return 0;
+		if (n == 0 && hole == 0) {
+			if ((more = next_group(r, in, &in_group, err)) <= 0)
+				return more;
+			continue;
+		}
 		r->batch->read_bytes += n;
 		if (hole > 0 && zs_splitter_hole(r->splitter, hole, err) < 0)
 			return -1;
