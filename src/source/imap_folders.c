@@ -11,7 +11,7 @@
 #define NAME_MAX_BYTES 4096
 #define STATUS_WINDOW 32 /* commands on their way */
 
-static void folder_free(struct imap_folder *f)
+void imap_folders_free_one(struct imap_folder *f)
 {
 	if (!f)
 		return;
@@ -23,13 +23,12 @@ static void folder_free(struct imap_folder *f)
 void imap_folders_fini(struct imap_folders *l)
 {
 	for (size_t i = 0; i < l->n; i++)
-		folder_free(l->v[i]);
+		imap_folders_free_one(l->v[i]);
 	free(l->v);
 	memset(l, 0, sizeof *l);
 }
 
-/* STATUS mostly comes in the order of LIST: hint is where to look first. */
-static struct imap_folder *find_from(const struct imap_folders *l, struct zs_span raw, size_t *hint)
+struct imap_folder *imap_folders_find(const struct imap_folders *l, struct zs_span raw, size_t *hint)
 {
 	for (size_t i = 0; i < l->n; i++) {
 		size_t at = (*hint + i) % l->n;
@@ -42,19 +41,12 @@ static struct imap_folder *find_from(const struct imap_folders *l, struct zs_spa
 	return NULL;
 }
 
-struct imap_folder *imap_folders_find(const struct imap_folders *l, struct zs_span raw)
-{
-	size_t hint = 0;
-
-	return find_from(l, raw, &hint);
-}
-
 /* ------------------------------------------------------------------------- LIST */
 
 struct listing {
 	const struct imap_account *account;
 	struct imap_folders *to;
-	size_t hint;
+	size_t hint; /* STATUS mostly comes in the order of LIST */
 };
 
 static const char *special_of(struct zs_span attributes)
@@ -77,7 +69,7 @@ static int make_folder(const struct imap_reply *r, struct imap_folder **out, str
 	if (r->delimiter && shown.n > 1 && shown.p[shown.n - 1] == r->delimiter)
 		shown.n--; /* some write what is only a directory like that */
 	if (zs_buf_add_span(&f->raw, raw, err) < 0 || imap_names_path(shown, r->delimiter, &f->path, err) < 0) {
-		folder_free(f);
+		imap_folders_free_one(f);
 		return -1;
 	}
 	f->delimiter = r->delimiter;
@@ -90,7 +82,7 @@ static int make_folder(const struct imap_reply *r, struct imap_folder **out, str
 	return 0;
 }
 
-static int add_folder(struct imap_folders *l, struct imap_folder *f, struct zs_err *err)
+int imap_folders_add(struct imap_folders *l, struct imap_folder *f, struct zs_err *err)
 {
 	struct imap_folder **grown;
 
@@ -108,7 +100,7 @@ static int add_folder(struct imap_folders *l, struct imap_folder *f, struct zs_e
 
 static int on_list(struct listing *l, const struct imap_reply *r, struct zs_err *err)
 {
-	struct imap_folder *f;
+	struct imap_folder *f = NULL;
 
 	if (l->to->n >= FOLDERS_MAX)
 		return zs_fail(err, ZS_SOURCE, "the server has more than %d folders", FOLDERS_MAX);
@@ -117,12 +109,12 @@ static int on_list(struct listing *l, const struct imap_reply *r, struct zs_err 
 	if (make_folder(r, &f, err) < 0)
 		return -1;
 	if (imap_options_wants(l->account, zs_buf_span(&f->path))) {
-		if (add_folder(l->to, f, err) == 0)
+		if (imap_folders_add(l->to, f, err) == 0)
 			return 0;
-		folder_free(f);
+		imap_folders_free_one(f);
 		return -1;
 	}
-	folder_free(f);
+	imap_folders_free_one(f);
 	return 0;
 }
 
@@ -142,7 +134,7 @@ static int on_listed(void *ctx, const struct imap_reply *r, struct zs_err *err)
 
 	if (r->type == IMAP_LIST)
 		return on_list(l, r, err);
-	if (r->type == IMAP_STATUS && (f = find_from(l->to, zs_buf_span(&r->name), &l->hint)))
+	if (r->type == IMAP_STATUS && (f = imap_folders_find(l->to, zs_buf_span(&r->name), &l->hint)))
 		take_status(f, r);
 	return 0;
 }
@@ -194,7 +186,7 @@ static int on_status(void *ctx, const struct imap_reply *r, struct zs_err *err)
 	struct asking *a = ctx;
 	struct imap_folder *f;
 
-	if (r->type != IMAP_STATUS || !(f = find_from(a->folders, zs_buf_span(&r->name), &a->hint)))
+	if (r->type != IMAP_STATUS || !(f = imap_folders_find(a->folders, zs_buf_span(&r->name), &a->hint)))
 		return 0;
 	return a->fn(a->ctx, f, r, err);
 }
@@ -296,7 +288,7 @@ static void drop_doubles(struct imap_folders *l)
 		last->uidnext |= l->v[i]->uidnext;
 		last->uidvalidity |= l->v[i]->uidvalidity;
 		last->modseq |= l->v[i]->modseq;
-		folder_free(l->v[i]);
+		imap_folders_free_one(l->v[i]);
 	}
 	l->n = kept;
 }
@@ -349,6 +341,8 @@ int imap_folders_list(struct imap_conn *c, struct imap_folders *out, struct zs_e
 		goto out;
 	if (!with_status && imap_folders_status(c, &l, keep_status, NULL, err) < 0)
 		goto out;
+	for (uint32_t i = 0; i < l.n; i++)
+		l.v[i]->number = i;
 	*out = l;
 	memset(&l, 0, sizeof l);
 	rc = 0;

@@ -128,7 +128,7 @@ struct receiving {
 static int on_message(void *ctx, const struct imap_reply *r, struct zs_err *err)
 {
 	struct receiving *l = ctx;
-	struct imap_message m = {.uid = r->uid, .size = r->size, .date_ns = r->date_ns};
+	struct imap_message m = {.uid = r->uid, .size = r->has & IMAP_HAS_SIZE ? r->size : UINT64_MAX, .date_ns = r->date_ns};
 
 	if (r->type == IMAP_EXPUNGE)
 		l->expunged++;

@@ -4,6 +4,7 @@
 #include "imap_private.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -78,6 +79,9 @@ static int take_auth(struct imap_account *a, struct zs_err *err)
 		return -1;
 	}
 	a->login = (char *)login.p;
+	for (const char *p = a->login; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			return zs_fail(err, ZS_USAGE, "%s: there is a control character in the user's name", u->label);
 	return 0;
 }
 
@@ -194,4 +198,17 @@ int imap_options_stopped(const struct imap_account *a, struct zs_err *err)
 	const struct zs_source_settings *s = a->settings;
 
 	return s->stop && s->stop(s->stop_ctx) ? zs_fail(err, ZS_STOPPED, "stopped") : 0;
+}
+
+void imap_options_note(const struct imap_account *a, enum zs_note_level level, const char *fmt, ...)
+{
+	char text[600];
+	va_list ap;
+
+	if (!a->settings->note)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	a->settings->note(a->settings->note_ctx, level, text);
 }

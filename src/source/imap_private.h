@@ -7,7 +7,6 @@
 
 #include "zstore/source.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 /* ---------------------------------------------------------------- imap_stream.c */
@@ -125,6 +124,7 @@ int imap_options_init(struct imap_account *a, const struct zs_server_settings *s
 void imap_options_fini(struct imap_account *a);
 int imap_options_wants(const struct imap_account *a, struct zs_span path); /* this folder? */
 int imap_options_stopped(const struct imap_account *a, struct zs_err *err); /* 0, or -1 ZS_STOPPED */
+void imap_options_note(const struct imap_account *a, enum zs_note_level level, const char *fmt, ...) ZS_PRINTF(3, 4);
 
 /* ------------------------------------------------------------------ imap_conn.c */
 
@@ -177,8 +177,9 @@ struct imap_folder {
 	unsigned flags;
 	const char *special;	/* "\\Sent"; NULL */
 	uint64_t messages, uidnext, uidvalidity, modseq; /* as of STATUS, then as of EXAMINE */
-	uint8_t pass;		/* of its last complete listing; 0: none */
+	uint8_t pass, attempt;	/* of its last complete listing (0: none), of its last one */
 	uint64_t listed;	/* messages in it */
+	uint32_t number;	/* in the table */
 };
 struct imap_folders { struct imap_folder **v; size_t n, cap; };
 /* All folders of the server that the account wants, sorted by path, with STATUS where they can be opened. */
@@ -187,13 +188,16 @@ int imap_folders_list(struct imap_conn *c, struct imap_folders *out, struct zs_e
 typedef int imap_folders_fn(void *ctx, struct imap_folder *f, const struct imap_reply *now, struct zs_err *err);
 int imap_folders_status(struct imap_conn *c, struct imap_folders *l, imap_folders_fn *fn, void *ctx, struct zs_err *err) ZS_MUST_USE;
 void imap_folders_fini(struct imap_folders *l);
-struct imap_folder *imap_folders_find(const struct imap_folders *l, struct zs_span raw);
+void imap_folders_free_one(struct imap_folder *f);
+/* *hint: where to look first, and where the next one may be; begin with 0.  NULL: it is not there. */
+struct imap_folder *imap_folders_find(const struct imap_folders *l, struct zs_span raw, size_t *hint);
+int imap_folders_add(struct imap_folders *l, struct imap_folder *f, struct zs_err *err) ZS_MUST_USE; /* taken only on success */
 
 /* --------------------------------------------------------------- imap_listing.c */
 
 struct imap_message { /* one line of a listing */
 	uint32_t uid;
-	uint64_t size;
+	uint64_t size;	/* UINT64_MAX: not known */
 	int64_t date_ns;
 	struct zs_span flags, tags; /* joined by NUL, sorted */
 };
@@ -224,11 +228,10 @@ struct imap_catalog {
 	struct imap_folder **todo;	/* folders to be listed in this round, and from which UID */
 	uint32_t *from;
 	size_t todo_n;
-	uint8_t pass;			/* of this round */
 	struct zs_sorter *sorter;
 	int is_sorted, has_ahead;
-	struct zs_buf key, value;	/* the record read ahead */
-	struct zs_buf path, taken;	/* of the record given last */
+	struct zs_buf key, value;	/* the record read ahead; while adding, the one added */
+	struct zs_buf path, taken;	/* the record given last */
 };
 struct imap_record {
 	struct zs_span path;		/* below the root; borrowed until the next call */
@@ -243,97 +246,5 @@ int imap_catalog_list(struct imap_catalog *k, struct imap_conn **c, struct zs_er
 int imap_catalog_settle(struct imap_catalog *k, struct imap_conn **c, struct zs_err *err) ZS_MUST_USE;
 int imap_catalog_next(struct imap_catalog *k, struct imap_record *out, struct zs_err *err) ZS_MUST_USE; /* 1, 0, -1 */
 void imap_catalog_fini(struct imap_catalog *k);
-
-/* ----------------------------------------------------------------- imap_fetch.c */
-
-#define IMAP_CHUNK_BYTES (64u << 10) /* a body that is no longer is seen only when it is complete */
-#define IMAP_HELD_MAX (8u << 20)     /* bytes that wait for their readers */
-#define IMAP_WINDOW 32		     /* bodies on their way on one connection */
-#define IMAP_WINDOW_BYTES (1u << 20) /* likewise, by what the server says of their sizes */
-
-enum imap_body_state {
-	IMAP_BODY_NEW,	   /* nobody fetches it */
-	IMAP_BODY_QUEUED,
-	IMAP_BODY_SENT,	   /* asked for on some connection */
-	IMAP_BODY_MISSING, /* not where it was: to be looked for */
-	IMAP_BODY_DONE, IMAP_BODY_GONE, IMAP_BODY_FAILED,
-};
-struct imap_chunk {
-	struct imap_chunk *next;
-	size_t n, cap;
-	uint8_t p[];
-};
-struct imap_fetch;
-struct imap_body { /* a message: the handle of its item, and what the engine knows of it */
-	struct zs_source_handle base;
-	struct imap_fetch *fetch;
-	const struct imap_folder *listed_in;
-	uint32_t listed_uid;
-	uint64_t size, identity; /* size: UINT64_MAX: not known */
-	int64_t date_ns;
-	size_t flags_n, tags_n;
-	uint8_t *words;		 /* flags, then tags */
-	/* from here: under the engine's lock */
-	enum imap_body_state state;
-	unsigned refs;		 /* handle, reader, queue or connection */
-	int is_same;		 /* its content will not be asked for */
-	int is_kept;		 /* by its handle or a reader */
-	unsigned waiters, attempts, looks;
-	const struct imap_folder *folder; /* where it is now */
-	uint32_t uid;
-	uint64_t sequence;
-	struct imap_body *next;	 /* in the queue, or among the missing */
-	struct imap_chunk *first, **last;
-	int is_streamed;	 /* longer than a chunk: seen as it comes */
-	uint64_t announced;	 /* bytes of the literal */
-	uint64_t given;		 /* bytes that became chunks */
-	uint64_t again;		 /* of them, those that come once more after a lost connection */
-	uint64_t again_sum;
-	struct zs_hasher *hasher; /* of what came on this connection; if streamed */
-	struct zs_err why;
-};
-struct imap_late { const struct imap_folder *folder; uint32_t uid; uint64_t size; int64_t date_ns; int is_used; };
-struct imap_sent { /* a command on its way */
-	const struct imap_folder *folder;
-	struct imap_body *body; /* NULL: EXAMINE */
-	uint32_t tag;
-};
-struct imap_fetcher { /* one connection and its thread */
-	struct imap_fetch *fetch;
-	struct imap_conn *conn;
-	int is_started;
-	pthread_t thread;
-	struct imap_sent sent[2 * IMAP_WINDOW + 2];
-	unsigned first, count, bodies;
-	uint64_t bytes;		/* of bodies, as announced by the listing */
-	const struct imap_folder *asked; /* of the last EXAMINE on its way or answered */
-	const struct imap_folder *open;	 /* that the server has open */
-	char refusal[160];	/* why it is not */
-	int has_body;		/* of the first of sent */
-	int is_discarded;	/* nobody wants it, or there is no room */
-	struct imap_chunk *chunk; /* being filled */
-	uint64_t came;		/* of this body on this connection */
-};
-struct imap_fetch_counts { uint64_t fetched, bytes, followed, gone, resized, reconnects; };
-
-struct imap_fetch *imap_fetch_new(const struct imap_account *a, const struct imap_folders *folders, struct zs_span root, struct zs_err *err) ZS_MUST_USE;
-void imap_fetch_free(struct imap_fetch *e); /* all handles are gone */
-/* A connection that is not needed for listing any more; taken. */
-void imap_fetch_adopt(struct imap_fetch *e, struct imap_conn **c);
-/* words: flags and tags, copied.  NULL: no memory. */
-struct imap_body *imap_fetch_body(struct imap_fetch *e, const struct zs_source_ops *ops, const struct imap_folder *f, const struct imap_message *m);
-struct imap_body *imap_fetch_ref(struct imap_body *b);
-void imap_fetch_unref(struct imap_body *b);
-/* If its handle is still there and its content not known to be the same, it will be read: fetch it ahead.  Consumes a reference. */
-int imap_fetch_expect(struct imap_body *b, struct zs_err *err) ZS_MUST_USE;
-void imap_fetch_same(struct imap_body *b);
-void imap_fetch_release(struct imap_body *b); /* the handle ends */
-int imap_fetch_failed(struct imap_fetch *e, struct zs_err *err); /* -1: it cannot go on, 0 */
-void imap_fetch_count(struct imap_fetch *e, struct imap_fetch_counts *out);
-
-/* Readers. */
-int imap_fetch_open(struct imap_body *b, struct zs_err *err) ZS_MUST_USE;
-int imap_fetch_read(struct imap_body *b, struct imap_chunk **cur, size_t *at, void *p, size_t n, size_t *out_n, struct zs_err *err) ZS_MUST_USE;
-void imap_fetch_close(struct imap_body *b, struct imap_chunk *cur);
 
 #endif
