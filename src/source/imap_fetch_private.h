@@ -58,21 +58,22 @@ struct imap_late { const struct imap_folder *folder; uint32_t uid; uint64_t size
 struct imap_sent { /* a command on its way */
 	const struct imap_folder *folder;
 	struct imap_body *body; /* NULL: EXAMINE */
-	uint32_t tag;
+	uint32_t uid, tag;
+	int has_come;		/* the body did, or need not come any more; the result may be later: servers save them up */
 };
 #define IMAP_SENT_MAX (2 * IMAP_WINDOW)
 struct imap_fetcher { /* one connection and its thread */
 	struct imap_fetch *fetch;
 	struct imap_conn *conn;
 	pthread_t thread;
-	struct imap_sent sent[IMAP_SENT_MAX]; /* a ring */
-	unsigned first, count, bodies;
+	struct imap_sent sent[IMAP_SENT_MAX]; /* the first is the eldest */
+	unsigned count, bodies;
 	uint64_t bytes;		/* of bodies on their way, as the listing says */
 	const struct imap_folder *asked; /* of the last EXAMINE on its way or answered */
 	const struct imap_folder *open;	 /* that the server has open */
 	char refusal[160];	/* why it has not */
 	uint64_t uidvalidity;	/* as the server said last */
-	int has_body;		/* the body that was asked for first has begun */
+	struct imap_sent *now;	/* whose body is coming; NULL: none */
 	int is_discarded;	/* nobody wants it, or there is no room */
 	struct imap_chunk *chunk; /* being filled */
 };

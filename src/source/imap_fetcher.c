@@ -14,14 +14,13 @@
 #define CONNECTS 3
 #define NOTES 10 /* of one kind */
 
-static struct imap_sent *head_of(struct imap_fetcher *f)
+/* Which of the bodies on their way is it?  Not behind an EXAMINE: there it would be of another folder.  NULL: none. */
+static struct imap_sent *find_uid(struct imap_fetcher *f, const struct imap_reply *r)
 {
-	return f->count ? &f->sent[f->first] : NULL;
-}
-
-static struct imap_body *head_body(struct imap_fetcher *f)
-{
-	return f->count ? f->sent[f->first].body : NULL;
+	for (unsigned i = 0; i < f->count && f->sent[i].body; i++)
+		if (!f->sent[i].has_come && (!(r->has & IMAP_HAS_UID) || f->sent[i].uid == r->uid))
+			return &f->sent[i];
+	return NULL;
 }
 
 /* ---------------------------------------------------------------------- what comes */
@@ -108,11 +107,11 @@ static void came_differently(struct imap_fetcher *f, struct imap_body *b)
 static int on_begin(void *ctx, const struct imap_reply *r, uint64_t bytes, struct zs_err *err)
 {
 	struct imap_fetcher *f = ctx;
-	struct imap_body *b = head_body(f);
+	struct imap_body *b;
 
-	if (!b || f->has_body || ((r->has & IMAP_HAS_UID) && r->uid != b->uid))
-		return imap_stream_garbage(&f->conn->in, "the message that was asked for", err);
-	f->has_body = 1;
+	if (!(f->now = find_uid(f, r)))
+		return imap_stream_garbage(&f->conn->in, "a message that was asked for", err);
+	b = f->now->body;
 	f->is_discarded = 0;
 	if (b->again > 0 && bytes != b->announced) {
 		came_differently(f, b);
@@ -159,7 +158,7 @@ static int take_new(struct imap_fetcher *f, struct imap_body *b, const uint8_t *
 static int on_data(void *ctx, const uint8_t *p, size_t n, struct zs_err *err)
 {
 	struct imap_fetcher *f = ctx;
-	struct imap_body *b = head_body(f);
+	struct imap_body *b = f->now->body;
 
 	if (atomic_load(&f->fetch->ending))
 		return zs_fail(err, ZS_STOPPED, "stopped");
@@ -190,19 +189,24 @@ static void note_size(struct imap_fetch *e, const struct imap_body *b)
 		    (unsigned long long)b->size, (unsigned long long)b->given);
 }
 
-/* With the lock held. */
-static void body_came(struct imap_fetcher *f, struct imap_body *b)
+/* All of it is there; the command's result is still to come. */
+static void body_came(struct imap_fetcher *f)
 {
 	struct imap_fetch *e = f->fetch;
+	struct imap_body *b = f->now->body;
 
+	(void)pthread_mutex_lock(&e->lock);
+	f->now->has_come = 1;
+	f->now = NULL;
 	e->losses = 0;
 	e->progress_ns = zs_monotonic_ns();
-	if (f->is_discarded)
-		return;
-	e->counts.fetched++;
-	e->counts.bytes += b->given;
-	note_size(e, b);
-	imap_fetch_end(b, IMAP_BODY_DONE);
+	if (!f->is_discarded && b->is_kept) {
+		e->counts.fetched++;
+		e->counts.bytes += b->given;
+		note_size(e, b);
+		imap_fetch_end(b, IMAP_BODY_DONE);
+	}
+	(void)pthread_mutex_unlock(&e->lock);
 }
 
 /* With the lock held: takes the window's reference. */
@@ -221,33 +225,28 @@ static void body_refused(struct imap_body *b, const struct imap_reply *r)
 	(void)zs_fail(&b->why, ZS_SOURCE, "the server does not give the message: %s", imap_names_text(zs_buf_span(&r->text), said, sizeof said));
 }
 
-static void body_ended(struct imap_fetcher *f, struct imap_body *b, const struct imap_folder *folder, const struct imap_reply *r)
+static void body_ended(struct imap_fetcher *f, const struct imap_sent *sent, const struct imap_reply *r)
 {
 	struct imap_fetch *e = f->fetch;
+	struct imap_body *b = sent->body;
+	int is_missing = 0;
 
 	(void)pthread_mutex_lock(&e->lock);
 	f->bodies--;
 	f->bytes -= b->size == UINT64_MAX ? 0 : b->size;
-	zs_err_clear(&b->why);
-	if (b->is_kept == 0) {
-		/* nobody wants it any more */
-	} else if (f->has_body && (r->type == IMAP_OK || f->is_discarded)) {
-		body_came(f, b);
-	} else if (f->open != folder) {
-		(void)zs_fail(&b->why, ZS_SOURCE, "%s", f->refusal);
-		body_missing(f, b);
-		b = NULL;
-	} else if (f->has_body || r->type == IMAP_BAD) {
-		body_refused(b, r);
-		imap_fetch_end(b, IMAP_BODY_FAILED);
-	} else {
-		if (r->type == IMAP_NO && strcmp(r->code, "EXPUNGEISSUED") != 0)
+	if (!sent->has_come && b->is_kept) {
+		zs_err_clear(&b->why);
+		if (f->open != sent->folder)
+			(void)zs_fail(&b->why, ZS_SOURCE, "%s", f->refusal);
+		else if (r->type != IMAP_OK && strcmp(r->code, "EXPUNGEISSUED") != 0)
 			body_refused(b, r);
-		body_missing(f, b);
-		b = NULL;
+		is_missing = f->open != sent->folder || r->type != IMAP_BAD;
+		if (is_missing)
+			body_missing(f, b);
+		else
+			imap_fetch_end(b, IMAP_BODY_FAILED);
 	}
-	f->has_body = f->is_discarded = 0;
-	if (b)
+	if (!is_missing)
 		imap_fetch_drop(b);
 	(void)pthread_mutex_unlock(&e->lock);
 }
@@ -264,21 +263,26 @@ static void folder_opened(struct imap_fetcher *f, const struct imap_folder *fold
 		(void)snprintf(f->refusal, sizeof f->refusal, "the folder was made anew or renumbered, and the message was not found again");
 	else
 		f->open = folder;
+	f->uidvalidity = 0;
 }
 
+/* Results may come in another order, but none before that of an EXAMINE that was sent earlier. */
 static int take_result(struct imap_fetcher *f, const struct imap_reply *r, struct zs_err *err)
 {
-	struct imap_sent *s = head_of(f);
+	struct imap_sent sent = {0};
+	unsigned i = 0;
 
-	if (!s || s->tag != r->tag)
-		return imap_stream_garbage(&f->conn->in, "the result of the first command", err);
-	f->first = (f->first + 1) % IMAP_SENT_MAX;
+	while (i < f->count && f->sent[i].tag != r->tag && f->sent[i].body)
+		i++;
+	if (i == f->count || f->sent[i].tag != r->tag || (!f->sent[i].body && i > 0))
+		return imap_stream_garbage(&f->conn->in, "the result of a command of ours", err);
+	sent = f->sent[i];
+	memmove(f->sent + i, f->sent + i + 1, (f->count - i - 1) * sizeof *f->sent);
 	f->count--;
-	if (s->body)
-		body_ended(f, s->body, s->folder, r);
+	if (sent.body)
+		body_ended(f, &sent, r);
 	else
-		folder_opened(f, s->folder, r);
-	f->uidvalidity = 0;
+		folder_opened(f, sent.folder, r);
 	return 0;
 }
 
@@ -294,8 +298,11 @@ static int fetcher_turn(struct imap_fetcher *f, struct zs_err *err)
 		return take_result(f, r, err);
 	if (r->type == IMAP_OK && strcmp(r->code, "UIDVALIDITY") == 0)
 		f->uidvalidity = r->code_number;
-	if (r->type == IMAP_FETCH && (r->has & IMAP_HAS_BODY) && (!(r->has & IMAP_HAS_UID) || r->uid != head_body(f)->uid))
-		return imap_stream_garbage(&f->conn->in, "the message that was asked for", err);
+	if (!f->now)
+		return 0;
+	if (!(r->has & IMAP_HAS_UID) || r->uid != f->now->uid)
+		return imap_stream_garbage(&f->conn->in, "a message that was asked for", err);
+	body_came(f);
 	return 0;
 }
 
@@ -303,7 +310,7 @@ static int fetcher_turn(struct imap_fetcher *f, struct zs_err *err)
 
 static void add_sent(struct imap_fetcher *f, const struct imap_folder *folder, struct imap_body *b)
 {
-	f->sent[(f->first + f->count++) % IMAP_SENT_MAX] = (struct imap_sent){.folder = folder, .body = b, .tag = f->conn->tag};
+	f->sent[f->count++] = (struct imap_sent){.folder = folder, .body = b, .uid = b ? b->uid : 0, .tag = f->conn->tag};
 }
 
 static int ask_for(struct imap_fetcher *f, struct imap_body *b, struct zs_err *err)
@@ -344,29 +351,35 @@ static int take_more(struct imap_fetcher *f, struct zs_err *err)
 	return 0;
 }
 
+/* With the lock held: it was asked for, and did not come.  is_blamed: the connection was lost over this one, it seems. */
+static void body_lost(struct imap_body *b, int is_blamed, const struct zs_err *why)
+{
+	if (is_blamed && ++b->attempts >= ATTEMPTS) {
+		b->why = *why;
+		(void)zs_context(&b->why, "the connection was lost twice while it was read");
+		imap_fetch_end(b, IMAP_BODY_FAILED);
+		return;
+	}
+	imap_fetch_restart(b);
+	imap_fetch_enqueue(b);
+}
+
 /* With the lock held: the connection is gone, with all that was on its way. */
 static void fetcher_lost(struct imap_fetcher *f, const struct zs_err *why)
 {
 	struct imap_fetch *e = f->fetch;
-	int is_first = 1;
+	int is_blamed = 1;
 
-	for (; f->count > 0; f->count--, f->first = (f->first + 1) % IMAP_SENT_MAX) {
-		struct imap_body *b = f->sent[f->first].body;
+	for (unsigned i = 0; i < f->count; i++) {
+		struct imap_sent *s = &f->sent[i];
 
-		if (!b)
+		if (!s->body)
 			continue;
-		if (is_first && f->is_discarded) {
-			/* given up, or ended, before */
-		} else if (is_first && ++b->attempts >= ATTEMPTS) {
-			b->why = *why;
-			(void)zs_context(&b->why, "the connection was lost twice while it was read");
-			imap_fetch_end(b, IMAP_BODY_FAILED);
-		} else {
-			imap_fetch_restart(b);
-			imap_fetch_enqueue(b);
+		if (!s->has_come && !(s == f->now && f->is_discarded)) { /* discarded: given up, or ended, before */
+			body_lost(s->body, f->now ? s == f->now : is_blamed, why);
+			is_blamed = 0;
 		}
-		is_first = 0;
-		imap_fetch_drop(b);
+		imap_fetch_drop(s->body);
 	}
 	if (f->chunk)
 		e->held -= f->chunk->cap;
@@ -375,9 +388,10 @@ static void fetcher_lost(struct imap_fetcher *f, const struct zs_err *why)
 	e->connected--;
 	f->chunk = NULL;
 	f->conn = NULL;
-	f->first = f->bodies = 0;
+	f->now = NULL;
+	f->count = f->bodies = 0;
 	f->bytes = 0;
-	f->has_body = f->is_discarded = 0;
+	f->is_discarded = 0;
 	f->asked = f->open = NULL;
 	e->counts.reconnects++;
 	if (why->cause != ZS_SOURCE || ++e->losses > LOSSES_MAX)
@@ -486,14 +500,9 @@ void *imap_fetcher_main(void *arg)
 		e->connected++;
 	while (!atomic_load(&e->ending) && !e->is_dead && fetcher_step(f))
 		;
-	while (f->count > 0) {
-		struct imap_body *b = head_body(f);
-
-		if (b)
-			imap_fetch_drop(b);
-		f->first = (f->first + 1) % IMAP_SENT_MAX;
-		f->count--;
-	}
+	for (unsigned i = 0; i < f->count; i++)
+		if (f->sent[i].body)
+			imap_fetch_drop(f->sent[i].body);
 	conn = f->conn;
 	f->conn = NULL;
 	busy = f->bodies;
