@@ -324,7 +324,9 @@ static int take_item_name(struct imap_stream *s, struct imap_reply *r, struct zs
 		if (zs_buf_add_u8(&r->name, c, err) < 0)
 			return -1;
 	} while (c != ']');
-	return 0;
+	if (imap_stream_peek(s, &c, err) < 0)
+		return -1;
+	return c == '<' ? imap_stream_atom(s, &r->name, err) : 0;
 }
 
 static int take_item(struct imap_stream *s, struct imap_reply *r, const struct imap_sink *sink, struct zs_err *err)
