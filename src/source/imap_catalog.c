@@ -11,6 +11,7 @@
 #define SORT_BYTES (4u << 20)
 #define AHEAD 8 /* folders asked for at once */
 #define ROUNDS 3 /* of settling */
+#define FOLDERS_GIVEN_UP 3 /* in a row */
 
 enum record_type { RECORD_DIR, RECORD_MESSAGE };
 
@@ -201,18 +202,28 @@ static int list_from(struct imap_catalog *k, struct imap_conn *c, size_t *at, st
 	return 0;
 }
 
-/* Once more for each folder where the connection is lost; a second time in one folder is the end. */
+/*
+ * Once more for each folder where the connection is lost.  A second time in one folder: it is named, and the others are
+ * listed; but a server that ends every connection is left alone.
+ */
 static int list_round(struct imap_catalog *k, struct imap_conn **c, struct zs_err *err)
 {
 	size_t at = 0, lost_at = SIZE_MAX;
+	unsigned given_up = 0;
 
 	for (;;) {
+		size_t before = at;
+
 		if (*c && list_from(k, *c, &at, err) == 0)
 			return 0;
-		if (*c && (err->cause != ZS_SOURCE || lost_at == at))
+		if (*c && (err->cause != ZS_SOURCE || (lost_at == at && ++given_up == FOLDERS_GIVEN_UP)))
 			return zs_context(err, "listing %.*s", (int)(k->todo[at]->path.n > 200 ? 200 : k->todo[at]->path.n),
 			    (const char *)k->todo[at]->path.p);
-		if (*c)
+		if (at > before)
+			given_up = 0;
+		if (*c && lost_at == at)
+			folder_lost(k, k->todo[at++], err->text);
+		else if (*c)
 			lost_at = at;
 		imap_conn_free(*c);
 		*c = NULL;

@@ -158,9 +158,10 @@ static int login_failed(const struct imap_conn *c, CURLcode rc, const char *deta
 		skip++; /* the tag */
 	(void)imap_names_text(zs_span(c->last_line.p + skip, n - skip), said, sizeof said);
 	(void)imap_names_text(zs_span_str(a->url->host), host, sizeof host);
+	if (rc == CURLE_LOGIN_DENIED && strncasecmp(said, " NO", 3) != 0 && strncasecmp(said, " BAD", 4) != 0)
+		return zs_fail(err, ZS_SOURCE, "cannot log in at %s: the server offers no way that can be used (auth=)", host);
 	if (rc == CURLE_LOGIN_DENIED)
-		return zs_fail(err, ZS_SOURCE, "cannot log in at %s:%s; check user and password, and what the server allows (auth=)", host,
-		    n > skip ? said : " the server offers no way that can be used");
+		return zs_fail(err, ZS_SOURCE, "cannot log in at %s:%s; check user and password, and what the server allows (auth=)", host, said);
 	if (rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE)
 		return zs_fail(err, ZS_SOURCE, "cannot trust %s: %s; name the authority's certificate with ca-file=FILE", host, detail);
 	if (rc == CURLE_USE_SSL_FAILED)

@@ -286,6 +286,22 @@ static int take_result(struct imap_fetcher *f, const struct imap_reply *r, struc
 	return 0;
 }
 
+/* It is there, and has no content. */
+static int body_is_nil(struct imap_fetcher *f, const struct imap_reply *r)
+{
+	struct imap_fetch *e = f->fetch;
+	struct imap_sent *s = r->has & IMAP_HAS_UID ? find_uid(f, r) : NULL;
+
+	if (!s)
+		return 0;
+	(void)pthread_mutex_lock(&e->lock);
+	(void)zs_fail(&s->body->why, ZS_SOURCE, "the server gives no content for the message");
+	imap_fetch_end(s->body, IMAP_BODY_FAILED);
+	s->has_come = 1;
+	(void)pthread_mutex_unlock(&e->lock);
+	return 0;
+}
+
 /* Send what there is to be sent, and deal with one reply. */
 static int fetcher_turn(struct imap_fetcher *f, struct zs_err *err)
 {
@@ -299,7 +315,7 @@ static int fetcher_turn(struct imap_fetcher *f, struct zs_err *err)
 	if (r->type == IMAP_OK && strcmp(r->code, "UIDVALIDITY") == 0)
 		f->uidvalidity = r->code_number;
 	if (!f->now)
-		return 0;
+		return r->has & IMAP_HAS_NIL ? body_is_nil(f, r) : 0;
 	if (!(r->has & IMAP_HAS_UID) || r->uid != f->now->uid)
 		return imap_stream_garbage(&f->conn->in, "a message that was asked for", err);
 	body_came(f);

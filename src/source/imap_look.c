@@ -150,28 +150,93 @@ static void gone(struct imap_fetch *e, struct imap_body *b)
 		    (int)(b->listed_in->path.n > 300 ? 300 : b->listed_in->path.n), (const char *)b->listed_in->path.p, b->listed_uid);
 }
 
-/* With the lock held; takes the reference. */
-static void resolve(struct imap_fetch *e, struct imap_body *b, const struct imap_folders *now)
+/* With the lock held: those that are found go back into the queue; what is left. */
+static struct imap_body *take_found(struct imap_fetch *e, struct imap_body *missing)
 {
-	struct imap_late *l = find_late(e, b);
-	size_t hint = 0;
+	struct imap_body *left = NULL, *b;
 
-	b->next = NULL;
-	if (l) {
+	while ((b = missing)) {
+		struct imap_late *l = find_late(e, b);
+
+		missing = b->next;
+		b->next = NULL;
+		if (!l) {
+			b->next = left;
+			left = b;
+			continue;
+		}
 		l->is_used = 1;
 		b->folder = l->folder;
 		b->uid = l->uid;
 		e->counts.followed++;
 		imap_fetch_restart(b);
 		imap_fetch_enqueue(b);
-	} else if (e->is_late_cut) {
-		(void)zs_fail(&b->why, ZS_SOURCE, "the message is not where it was, and too many arrived meanwhile to look for it among them");
-		imap_fetch_end(b, IMAP_BODY_FAILED);
-	} else if (b->why.cause && imap_folders_find(now, zs_buf_span(&b->folder->raw), &hint)) {
-		imap_fetch_end(b, IMAP_BODY_FAILED); /* its folder is there: it was refused */
-	} else {
-		gone(e, b);
+		imap_fetch_drop(b);
 	}
+	return left;
+}
+
+struct asking { struct imap_body *body; int is_there; uint64_t uidvalidity; };
+
+static int on_answer(void *ctx, const struct imap_reply *r, struct zs_err *err)
+{
+	struct asking *a = ctx;
+
+	(void)err;
+	a->is_there |= r->type == IMAP_FETCH && (r->has & IMAP_HAS_UID) && r->uid == a->body->uid;
+	if (r->type == IMAP_OK && strcmp(r->code, "UIDVALIDITY") == 0)
+		a->uidvalidity = r->code_number;
+	return 0;
+}
+
+/*
+ * Is it really not there?  A server that answers for a message without giving it must not make it a deleted one.  Without
+ * the lock: nobody else has these bodies, but for a reader that waits.
+ */
+static int ask_about(struct imap_conn *c, struct imap_body *b, const struct imap_folder **open, struct zs_err *err)
+{
+	struct asking a = {.body = b};
+	int rc;
+
+	if (*open != b->folder) {
+		*open = NULL;
+		if (imap_conn_add_named(c, "EXAMINE", zs_buf_span(&b->folder->raw), "", err) < 0 ||
+		    (rc = imap_conn_run(c, on_answer, &a, err)) < 0)
+			return -1;
+		if (rc == 0 || a.uidvalidity != b->folder->uidvalidity)
+			return 0;
+		*open = b->folder;
+	}
+	if (imap_conn_add(c, err, "UID FETCH %u (UID)", b->uid) < 0 || imap_conn_run(c, on_answer, &a, err) < 0)
+		return -1;
+	if (a.is_there && !b->why.cause)
+		(void)zs_fail(&b->why, ZS_SOURCE, "the server has the message, but does not give it");
+	return 0;
+}
+
+static int ask_about_all(struct imap_conn *c, struct imap_body *left, struct zs_err *err)
+{
+	const struct imap_folder *open = NULL;
+
+	for (; left; left = left->next)
+		if (ask_about(c, left, &open, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* With the lock held; takes the reference. */
+static void resolve(struct imap_fetch *e, struct imap_body *b, const struct imap_folders *now)
+{
+	size_t hint = 0;
+
+	b->next = NULL;
+	if (e->is_late_cut)
+		(void)zs_fail(&b->why, ZS_SOURCE, "the message is not where it was, and too many arrived meanwhile to look for it among them");
+	/* Where its folder is not there any more, it was not refused. */
+	if (e->is_late_cut || (b->why.cause && imap_folders_find(now, zs_buf_span(&b->folder->raw), &hint)))
+		imap_fetch_end(b, IMAP_BODY_FAILED);
+	else
+		gone(e, b);
 	imap_fetch_drop(b);
 }
 
@@ -212,6 +277,12 @@ int imap_look_for_missing(struct imap_fetch *e, struct imap_conn *c, struct zs_e
 		rc = imap_folders_list(c, &now, err);
 	for (size_t i = 0; rc == 0 && i < now.n; i++)
 		rc = look_at(e, c, now.v[i], &hint, err);
+	(void)pthread_mutex_lock(&e->lock);
+	if (rc == 0)
+		missing = take_found(e, missing);
+	(void)pthread_mutex_unlock(&e->lock);
+	if (rc == 0)
+		rc = ask_about_all(c, missing, err);
 	(void)pthread_mutex_lock(&e->lock);
 	if (rc < 0)
 		give_back(e, missing, err);

@@ -57,6 +57,7 @@ enum imap_type {
 enum imap_has { /* what a FETCH or STATUS said */
 	IMAP_HAS_UID = 1, IMAP_HAS_FLAGS = 2, IMAP_HAS_DATE = 4, IMAP_HAS_SIZE = 8, IMAP_HAS_BODY = 16,
 	IMAP_HAS_MESSAGES = 32, IMAP_HAS_UIDNEXT = 64, IMAP_HAS_UIDVALIDITY = 128, IMAP_HAS_MODSEQ = 256,
+	IMAP_HAS_NIL = 512, /* a body that is none */
 };
 struct imap_reply {
 	enum imap_type type;

@@ -261,10 +261,8 @@ static int take_body(struct imap_stream *s, struct imap_reply *r, const struct i
 	zs_buf_clear(&r->text);
 	if ((is = imap_stream_string(s, &r->text, err)) < 0)
 		return -1;
-	if (is == 0)
-		return 0;
-	r->has |= IMAP_HAS_BODY;
-	if (!sink)
+	r->has |= is ? IMAP_HAS_BODY : IMAP_HAS_NIL;
+	if (!sink || is == 0)
 		return 0;
 	if (sink->begin(sink->ctx, r, r->text.n, err) < 0)
 		return -1;

@@ -246,23 +246,36 @@ UNUSED static void do_fetch(struct session *s, const char *tag, const char *comm
 			if (!s->open->v[i].is_gone && (number++, s->open->v[i].uid >= uid || i + 1 == s->open->n))
 				say_mail(s, &s->open->v[i], number);
 	} else if ((m = find_mail(s->open, uid))) {
-		say_body(s, m);
+		if (strstr(command, "BODY"))
+			say_body(s, m);
+		else
+			say(s, "* 1 FETCH (UID %u)\r\n", uid);
 	}
 	say(s, "%s OK fetched\r\n", tag);
 }
 
+/* A line; a literal in it becomes a string in quotes. */
 UNUSED static int next_line(struct session *s)
 {
+	unsigned literal = 0;
 	char c;
 
 	s->line_n = 0;
 	while (recv(s->fd, &c, 1, 0) == 1) {
-		if (c == '\n') {
+		char *brace;
+
+		if (literal > 0 && literal-- == 1)
+			s->line[s->line_n++] = c, c = '"';
+		else if (c == '\n' && literal == 0) {
 			s->line_n -= s->line_n > 0 && s->line[s->line_n - 1] == '\r';
 			s->line[s->line_n] = 0;
-			return 1;
+			brace = strrchr(s->line, '{');
+			if (!brace || sscanf(brace, "{%u+}", &literal) != 1 || literal == 0)
+				return 1;
+			s->line_n = (size_t)(brace - s->line);
+			c = '"';
 		}
-		if (s->line_n < sizeof s->line - 1)
+		if (s->line_n < sizeof s->line - 2)
 			s->line[s->line_n++] = c;
 	}
 	return 0;
@@ -359,7 +372,7 @@ UNUSED static void *session_main(void *arg)
 		if (!command)
 			break;
 		*command++ = 0;
-		(void)snprintf(tag, sizeof tag, "%s", s->line);
+		(void)snprintf(tag, sizeof tag, "%.31s", s->line);
 		(void)snprintf(line, sizeof line, "%s", command);
 		(void)pthread_mutex_lock(&v->lock);
 		if (v->log_n + strlen(line) + 2 < sizeof v->log)

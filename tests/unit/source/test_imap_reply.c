@@ -126,7 +126,7 @@ static void test_fetch(void **state)
 		    "* 1 fetch (body[] {7}\r\nabc)\r\nd uid 4)\r\n"
 		    "* 2 FETCH (UID 5 BODY[] \"a\\\"b\\\\\")\r\n* 3 FETCH (UID 6 BODY[] NIL)\r\n* 4 FETCH (UID 7 BODY[] ~{3+}\r\na\0b)\r\n"
 		    "* 5 FETCH (BODY[HEADER.FIELDS (DATE FROM)]<0> {4}\r\nDate X-Y (1 (2 {2}\r\n)( \"q\" NIL)) ENVELOPE NIL UID 8)\r\n"
-		    "* 6 FETCH (FLAGS ())\r\n* 7 FETCH ( UID  3 )  \r\n* 8 FETCH (UID 2 RFC822.SIZE NIL INTERNALDATE \"never\")\r\n");
+		    "* 6 FETCH (FLAGS ())\r\n* 7 FETCH ( UID 3 )  \r\n* 8 FETCH (UID 2 RFC822.SIZE NIL INTERNALDATE \"never\")\r\n");
 		assert_int_equal(talk_next(&t), 0);
 		assert_int_equal(t.r.type, IMAP_FETCH);
 		assert_int_equal(t.r.number, 12);
