@@ -228,7 +228,7 @@ dovecot_config() { # DIR USER
 	mail_uid = $(id -u "$2")
 	mail_gid = $(id -g "$2")
 	mail_home = $1/mail/%u
-	mail_location = maildir:~/Maildir
+	mail_location = maildir:~/Maildir:LAYOUT=fs
 	mail_fsync = never
 	maildir_very_dirty_syncs = yes
 	disable_plaintext_auth = no

@@ -121,7 +121,9 @@ static int on_begin(void *ctx, const struct imap_reply *r, uint64_t bytes, struc
 	b->announced = bytes;
 	if (bytes > IMAP_CHUNK_BYTES && !b->hasher && !(b->hasher = zs_hasher_new()))
 		return zs_fail_nomem(err);
+	(void)pthread_mutex_lock(&f->fetch->lock); /* its reader may be looking */
 	b->is_streamed = bytes > IMAP_CHUNK_BYTES;
+	(void)pthread_mutex_unlock(&f->fetch->lock);
 	return 0;
 }
 

@@ -93,6 +93,7 @@ class Mail:
             self.append(quoted(utf7(folder)), ["\\Seen"] if n % 3 else [], 1600000000 + 60 * n, text.encode())
 
     def put(self, folder, flags, path):
+        self.c._simple_command("CREATE", quoted(utf7(folder)))
         self.append(quoted(utf7(folder)), flags.split(), 1700000000, open(path, "rb").read())
 
     def folders(self):

@@ -14,7 +14,7 @@ struct run {
 	pthread_mutex_t lock;
 	unsigned problems, notes[3];
 	char problem_path[512], problem[512], note[3][700]; /* the last ones */
-	int stop;
+	atomic_int stop;
 	struct item items[ITEMS];
 	size_t n;
 	struct zs_err err;
