@@ -4,7 +4,7 @@ BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config libzstd-dev libsodium
 TEST_PACKAGES="clang libclang-rt-14-dev llvm-14 libcmocka-dev clang-format mandoc python3 python3-nacl python3-zstandard python3-xxhash
  python3-argon2 acl attr strace e2fsprogs util-linux tmux git procps
  mariadb-server-core mariadb-client slapd ldap-utils dovecot-imapd openssl"
-BENCH_PACKAGES="borgbackup restic time python3 zstd"
+BENCH_PACKAGES="borgbackup restic time python3 zstd isync"
 
 need_packages() {
 	missing=

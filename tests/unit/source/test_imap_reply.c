@@ -147,7 +147,7 @@ static void test_fetch(void **state)
 		assert_int_equal(t.seen.announced, 4);
 		t.seen.body.n = 0;
 		assert_int_equal(talk_next(&t), 0);
-		assert_int_equal(t.r.has, IMAP_HAS_UID);
+		assert_int_equal(t.r.has, IMAP_HAS_UID | IMAP_HAS_NIL);
 		assert_int_equal(t.seen.begun, 2);
 		assert_int_equal(talk_next(&t), 0);
 		IS(t.seen.body, "a\0b");
