@@ -93,7 +93,7 @@ if want asan && build asan --buildtype=debugoptimized -Db_sanitize=address,undef
 	scripts 'e2e/[0-4]*.sh' ZSTORE="$work/asan/src/cli/zstore" SANITIZED=address
 fi
 if want tsan && build tsan --buildtype=debugoptimized -Db_sanitize=thread; then
-	units tsan --suite unit-pipeline --suite unit-store --suite unit-index --suite unit-work --suite unit-backend
+	units tsan --suite unit-pipeline --suite unit-store --suite unit-index --suite unit-work --suite unit-backend --suite unit-imap
 	scripts 'e2e/1*.sh' ZSTORE="$work/tsan/src/cli/zstore" SANITIZED=thread TSAN_OPTIONS=halt_on_error=1
 fi
 note done

@@ -452,6 +452,8 @@ static void again(struct run *t, const char *query)
 	assert_int_equal(run_list(t), 0);
 }
 
+#define LOCKED(t, statement) do { (void)pthread_mutex_lock(&t->server.lock); statement (void)pthread_mutex_unlock(&t->server.lock); } while (0);
+
 static void test_identity(void **state)
 {
 	struct run *t = run_new();
@@ -472,10 +474,10 @@ static void test_identity(void **state)
 	old = item_at(t, path)->entry;
 	assert_int_equal(zs_source_fill(item_at(t, path)->handle, &old, &storage, &t->err), 0);
 	old.item_folder = old.item_flags = old.item_tags = zs_span(NULL, 0);
-	b->v[1].flags = "work \\Recent \\Seen"; /* the same */
+	LOCKED(t, b->v[1].flags = "work \\Recent \\Seen";) /* the same */
 	again(t, "");
 	assert_int_equal(identity_of(t, path), first);
-	b->v[1].flags = "work \\Seen \\Flagged"; /* something that can change */
+	LOCKED(t, b->v[1].flags = "work \\Seen \\Flagged";) /* something that can change */
 	again(t, "");
 	flagged = identity_of(t, path);
 	assert_int_not_equal(flagged, first);
@@ -489,17 +491,17 @@ static void test_identity(void **state)
 	old.identity = 0; /* it was not stable */
 	assert_int_equal(zs_source_same_content(item_at(t, path)->handle, &old), 0);
 	old.identity = first;
-	b->uidvalidity++; /* other messages */
+	LOCKED(t, b->uidvalidity++;) /* other messages */
 	again(t, "");
 	assert_int_equal(zs_source_same_content(item_at(t, path)->handle, &old), 0);
-	b->uidvalidity--;
+	LOCKED(t, b->uidvalidity--;)
 	again(t, "&master=boss"); /* the same user's, however it logs in */
 	assert_int_equal(identity_of(t, path), flagged);
-	b->name = "Other"; /* another folder */
+	LOCKED(t, b->name = "Other";) /* another folder */
 	again(t, "");
 	other = identity_of(t, "imap/Other/0000000002.eml");
 	assert_int_not_equal(other >> 32, first >> 32);
-	b->uidvalidity = 0;
+	LOCKED(t, b->uidvalidity = 0;)
 	again(t, "");
 	assert_int_equal(identity_of(t, "imap/Other/0000000002.eml"), 0);
 	assert_int_equal(t->notes[ZS_NOTE_WARNING] > 0, 1);
