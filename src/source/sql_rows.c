@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TARGET_BYTES (16u << 10)
+#define TARGET_BYTES (4u << 10)
 #define TARGET_BLOB_BYTES (64u << 10)
 #define VALUE_BYTES 3 /* that a value counts for, beyond its own: quotes, comma */
 
