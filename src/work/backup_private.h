@@ -95,6 +95,7 @@ struct backup {
 	struct zs_tree_builder *tree;	 /* the sink's */
 	struct links *sink_links;	 /* the sink's */
 	struct zs_progress progress;	 /* the sink's */
+	uint64_t item_bytes;		 /* the sink's: of the item under way, for progress only */
 	struct zs_backup_member anyone;	 /* the sink's: counts that nobody asked for */
 };
 

@@ -135,3 +135,8 @@ service_stop "$T/f" KILL
 z 1 backup "$(cat "$T/f/url")/?config=no"
 err_has 'ldapi'
 z 0 check --read-data
+
+# a stream that cannot be completed
+cp -r "$T/repo" "$T/damaged"
+rm "$(find "$T/damaged/packs" -type f -printf '%s %p\n' | sort -n | tail -1 | cut -d' ' -f2)"
+z 4 -r "$T/damaged" --cache-dir "$T/other-cache" extract latest --ldif
