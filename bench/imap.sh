@@ -6,7 +6,7 @@
 set -u
 here=$(cd "$(dirname "$0")/.." && pwd)
 . "$here/tests/packages.sh"
-need_packages $BUILD_PACKAGES $BENCH_PACKAGES dovecot-imapd openssl || exit 1
+need_packages $BUILD_PACKAGES $BENCH_PACKAGES $SERVER_PACKAGES openssl || exit 1
 . "$here/tests/services.sh"
 export PATH="$PATH:/usr/sbin" LC_ALL=C.UTF-8
 zstore='' messages=20000 bytes=8000 rounds=3

@@ -46,9 +46,6 @@ int zs_splitter_begin(struct zs_splitter *s, enum zs_kind kind, const struct zs_
 /* Any slicing of the same bytes gives the same chunks and recipe. */
 int zs_splitter_feed(struct zs_splitter *s, struct zs_span bytes, struct zs_err *err) ZS_MUST_USE;
 int zs_splitter_hole(struct zs_splitter *s, uint64_t bytes, struct zs_err *err) ZS_MUST_USE;
-/* What was fed since the last call (or the beginning) is a group: one chunk, unless it is larger than a chunk may be.  Not for
- * ZS_KIND_FILE.  What follows the last group is cut by content. */
-int zs_splitter_group(struct zs_splitter *s, struct zs_err *err) ZS_MUST_USE;
 int zs_splitter_end(struct zs_splitter *s, struct zs_split_result *out, struct zs_err *err) ZS_MUST_USE;
 
 /* -------------------------------------------------------------------- joining */

@@ -32,7 +32,6 @@ void cut_begin(struct cut *c, const struct zs_split_params *params, enum zs_kind
 	c->sec = sec;
 	c->n = 0;
 	c->cut_bytes = 0;
-	c->is_begun = 0;
 }
 
 /* Cut while the cut is certain (less than the largest chunk remains), or all. */
@@ -52,7 +51,6 @@ static int cut_drain(struct cut *c, int last, struct zs_err *err)
 		memmove(c->p, c->p + at, c->n - at);
 	c->n -= at;
 	c->cut_bytes += at;
-	c->is_begun = 1;
 	return 0;
 }
 
@@ -94,17 +92,4 @@ int cut_add(struct cut *c, struct zs_span s, struct zs_err *err)
 int cut_end(struct cut *c, struct zs_err *err)
 {
 	return cut_drain(c, 1, err);
-}
-
-int cut_group(struct cut *c, struct zs_err *err)
-{
-	int rc = 0;
-
-	if (c->is_begun || c->n > ZS_CHUNK_MAX)
-		rc = cut_drain(c, 1, err);
-	else if (c->n)
-		rc = section_chunk(c->sec, c->kind, zs_span(c->p, c->n), err);
-	c->n = 0;
-	c->is_begun = 0;
-	return rc;
 }

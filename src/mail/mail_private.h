@@ -55,7 +55,6 @@ struct cut { /* one stream at a time */
 	uint8_t *p;
 	size_t n, cap;
 	uint64_t cut_bytes; /* bytes of this stream that have left as chunks */
-	int is_begun; /* of the group at hand, something was cut already: the rest is cut too */
 };
 int cut_init(struct cut *c, size_t cap, struct zs_err *err) ZS_MUST_USE; /* cap: at least twice the largest chunk */
 void cut_fini(struct cut *c);
@@ -65,8 +64,6 @@ int cut_add(struct cut *c, struct zs_span s, struct zs_err *err) ZS_MUST_USE;
 #define CUT_ROOM (48u << 10)
 int cut_room(struct cut *c, size_t n, uint8_t **out, struct zs_err *err) ZS_MUST_USE;
 void cut_added(struct cut *c, size_t n);
-/* What is there is a group: one chunk, unless it had to be cut before. */
-int cut_group(struct cut *c, struct zs_err *err) ZS_MUST_USE;
 int cut_end(struct cut *c, struct zs_err *err) ZS_MUST_USE;
 
 /* -------------------------------------------------- header digest (digest.c, params.c) */

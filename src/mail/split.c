@@ -149,13 +149,6 @@ int zs_splitter_hole(struct zs_splitter *s, uint64_t bytes, struct zs_err *err)
 	return section_hole(&s->section, bytes, err);
 }
 
-int zs_splitter_group(struct zs_splitter *s, struct zs_err *err)
-{
-	if (s->mode != MODE_PLAIN)
-		return fail_idle(err);
-	return cut_group(&s->cut, err);
-}
-
 int zs_splitter_end(struct zs_splitter *s, struct zs_split_result *out, struct zs_err *err)
 {
 	struct digest *d = &s->lines.digest;

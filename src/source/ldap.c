@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define GROUP_TARGET (16u << 10)
+#define GROUP_TARGET (4u << 10)
 
 enum content { CONTENT_NONE, CONTENT_ENTRIES, CONTENT_SIDE, CONTENT_SUMMARY };
 

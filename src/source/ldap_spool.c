@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TAIL_MAX (24u << 20) /* text in memory */
+#define TAIL_MAX (8u << 20) /* text in memory */
 
 void ldap_spool_init(struct ldap_spool *s, const char *tmp_dir, int keeps_order)
 {

@@ -22,7 +22,7 @@ static int span_is(struct zs_span s, const char *text)
 
 static int span_has(struct zs_span s, const char *text)
 {
-	return s.n > 0 && memmem(s.p, s.n, text, strlen(text)) != NULL;
+	return s.p && s.n > 0 && memmem(s.p, s.n, text, strlen(text)) != NULL;
 }
 
 static struct zs_span field(const struct sql_result *r, const char *name)

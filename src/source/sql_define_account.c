@@ -154,14 +154,13 @@ static int add_grant(struct sql_writer *w, struct zs_span line, struct zs_err *e
 	return zs_buf_add_span(w->out, line, err) < 0 ? -1 : sql_define_add(w, ";\n", err);
 }
 
-static int add_grants(struct sql_writer *w, const struct account *a, struct zs_err *err)
+static int add_shown_grants(struct sql_writer *w, const char *question, const struct zs_span *names, struct zs_err *err)
 {
-	const struct zs_span names[] = {a->user, a->host};
 	struct zs_strings lines = {0};
 	struct sql_result r = {0};
 	int rc;
 
-	if (sql_define_ask(w, a->is_role ? "SHOW GRANTS FOR `?" : "SHOW GRANTS FOR `?@`?", names, &r, err) < 0)
+	if (sql_define_ask(w, question, names, &r, err) < 0)
 		return -1;
 	rc = sql_define_list(&r, &lines, err);
 	sql_result_fini(&r);
@@ -169,6 +168,28 @@ static int add_grants(struct sql_writer *w, const struct account *a, struct zs_e
 		rc = add_grant(w, zs_span_str(lines.v[i]), err);
 	zs_strings_fini(&lines);
 	return rc;
+}
+
+static int add_grants(struct sql_writer *w, const struct account *a, struct zs_err *err)
+{
+	const struct zs_span names[] = {a->user, a->host};
+
+	return add_shown_grants(w, a->is_role ? "SHOW GRANTS FOR `?" : "SHOW GRANTS FOR `?@`?", names, err);
+}
+
+#define PUBLIC_SINCE 101100
+
+/* What everybody has; nobody's account. */
+static int add_public(struct sql_writer *w, struct zs_err *err)
+{
+	static const struct zs_span none = {NULL, 0};
+
+	if (w->conn->version < PUBLIC_SINCE || add_shown_grants(w, "SHOW GRANTS FOR PUBLIC", &none, err) == 0)
+		return 0;
+	if (err->cause != ZS_SOURCE || w->conn->is_lost || sql_conn_errno(w->conn) != ER_NONEXISTING_GRANT)
+		return -1;
+	zs_err_clear(err);
+	return 0;
 }
 
 static int add_default_role(struct sql_writer *w, const struct account *a, struct zs_err *err)
@@ -258,6 +279,8 @@ int sql_define_account_all(struct sql_writer *w, struct zs_err *err)
 
 	for (size_t i = 0; rc == 0 && i < sizeof passes / sizeof *passes; i++)
 		rc = each_account(w, &l, passes[i], err);
+	if (rc == 0)
+		rc = add_public(w, err);
 	zs_strings_fini(&l.users);
 	zs_strings_fini(&l.hosts);
 	zs_strings_fini(&l.roles);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define TARGET_BYTES (16u << 10)
+#define TARGET_BYTES (4u << 10)
 #define TARGET_BLOB_BYTES (64u << 10)
 #define VALUE_BYTES 3 /* that a value counts for, beyond its own: quotes, comma */
 
@@ -99,7 +99,8 @@ static int ends_by_itself(const struct sql_rows *r)
 		return 1;
 	if (r->group_bytes < r->target / 4)
 		return 0;
-	return (r->key_hash >> 32) * r->target < r->row_bytes << 32; /* true for row_bytes / target of all hashes */
+	/* What is there before counts: together, groups of target bytes on the average. */
+	return (r->key_hash >> 32) * (r->target - r->target / 4) < r->row_bytes << 32;
 }
 
 /* The row is written: what stands behind it depends on itself and on the next one. */

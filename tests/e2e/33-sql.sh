@@ -62,3 +62,13 @@ out_lacks 'CREATE USER'
 sql "$T/n" <"$T/out" || die "a partial script does not load"
 [ "$(sql "$T/n" -N -e 'SELECT one FROM b.fine')" = 1 ] || die "the other view"
 z 0 check --read-data
+
+# a script that cannot be completed says so: exit code, and no last line
+"$ZSTORE" extract latest --sql >/dev/full 2>"$T/err"
+[ $? = 1 ] || die "a full disk"
+err_has 'No space left'
+id=$(snapshot_id 0)
+cp -r "$T/repo" "$T/damaged"
+rm "$(find "$T/damaged/packs" -type f -printf '%s %p\n' | sort -n | tail -1 | cut -d' ' -f2)"
+z 4 -r "$T/damaged" --cache-dir "$T/other-cache" extract "$id" --sql
+[ "$(tail -1 "$T/out")" != "-- zstore: complete" ] || die "a damaged script looks complete"

@@ -169,11 +169,10 @@ z 0 check --read-data
 proxy() { local p; p=$(service_port); /usr/bin/python3 "$here/sample/slow_proxy.py" "$p" "$port" "$@" & pids="$pids $!"; disown; echo "$p" >"$T/proxy"; for _ in $(seq 100); do (exec 3<>"/dev/tcp/127.0.0.1/$p") 2>/dev/null && return; sleep 0.05; done; die "proxy"; }
 mail fill 5 300 slow other
 mail truth "$T/truth"
-proxy rate=1000000
+proxy rate=300000 count="$T/sent"
 "$ZSTORE" backup -v "imap://user1@example.com@127.0.0.1:$(cat "$T/proxy")/?$ca&folder=slow&folder=other&connections=1" >"$T/out" 2>"$T/err" &
 pid=$!
-for _ in $(seq 100); do grep -q 'slow: 150 messages' "$T/err" && break; sleep 0.05; done
-sleep 1
+for _ in $(seq 600); do [ "$(stat -c %s "$T/sent")" -gt 200000 ] && break; sleep 0.05; done # far less than "other", far more than the listing
 raw 'SELECT slow' 'UID MOVE 120 other' 'UID MOVE 149 INBOX' 'UID STORE 150 +FLAGS.SILENT (\Deleted)' 'UID EXPUNGE 150'
 raw 'SELECT other' 'UID MOVE 148 slow'
 wait "$pid" || die "backup while mail is moved: exit $?: $(tail -3 "$T/err")"

@@ -3,11 +3,15 @@
 
 delay=MS  before each piece that the server sends        rate=BYTES  a second, from the server
 cut=BYTES end a connection when the server has sent that many; cuts=N: only the first N connections that come so far
+count=FILE how many bytes the servers have sent, as a file of that many bytes (sparse)
 """
 import select, socket, sys, threading, time
 
 listen, target = int(sys.argv[1]), int(sys.argv[2])
-option = {k: int(v) for k, v in (a.split("=") for a in sys.argv[3:])}
+option = dict(a.split("=") for a in sys.argv[3:])
+count = open(option.pop("count", "/dev/null"), "wb")
+option = {k: int(v) for k, v in option.items()}
+total = [0]
 cuts = [option.get("cuts", 1 << 30)]
 
 
@@ -32,6 +36,9 @@ def serve(client):
                     if "rate" in option:
                         time.sleep(len(data) / option["rate"])
                     sent += len(data)
+                    total[0] += len(data)
+                    if count.name != "/dev/null":
+                        count.truncate(total[0])
                     if "cut" in option and sent >= option["cut"] and cuts[0] > 0:
                         cuts[0] -= 1
                         client.sendall(data[:len(data) // 2])

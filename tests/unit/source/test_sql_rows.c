@@ -206,7 +206,7 @@ static void grammar(void **state)
 	(void)state;
 	fill(5000, 1, 1);
 	must_read(&o, &c, 256 << 10);
-	assert_true(o.n > 20 && o.n < 120); /* 600 KB in groups of 16 KiB on average */
+	assert_true(o.n > 80 && o.n < 480); /* 600 KB in groups of 4 KiB on average */
 	for (size_t i = 0; i < o.n; i++) {
 		const uint8_t *p = o.text.p + o.groups[i].at;
 
@@ -214,8 +214,8 @@ static void grammar(void **state)
 		total += o.groups[i].n;
 		assert_memory_equal(p, insert, sizeof insert - 1);
 		assert_memory_equal(p + o.groups[i].n - 3, ");\n", 3);
-		assert_true(o.groups[i].n < 8 * 16384 + 2000);
-		assert_true(i + 1 == o.n || o.groups[i].n > 16384 / 4);
+		assert_true(o.groups[i].n < 8 * 4096 + 2000);
+		assert_true(i + 1 == o.n || o.groups[i].n > 4096 / 4);
 		assert_null(memmem(p, o.groups[i].n - 2, ";\n", 2));
 	}
 	assert_int_equal(o.rows.rows, 5000);
@@ -354,7 +354,7 @@ static void hostile_keys(void **state)
 	fill(5000, 1, 0);
 	must_read(&o, &c, 1 << 20);
 	for (i = 0; i < o.n; i++)
-		assert_true(o.groups[i].n <= 8 * 16384 * 2);
+		assert_true(o.groups[i].n <= 8 * 4096 * 2);
 	output_fini(&o);
 	end_test();
 }
