@@ -28,6 +28,7 @@ struct imap_fetch *imap_fetch_new(const struct imap_account *a, const struct ima
 	e->root = root;
 	e->held_max = IMAP_HELD_MAX;
 	e->starving_ns = IMAP_STARVING_NS;
+	e->late_max = IMAP_LATE_MAX;
 	(void)pthread_mutex_init(&e->lock, NULL);
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);

@@ -12,6 +12,7 @@
 #define IMAP_WINDOW_BYTES (1u << 20)  /* likewise, by what the listing says of their sizes */
 #define IMAP_STARVING_NS 2000000000ull /* nothing moved for that long: give up what is held */
 #define IMAP_CONNECTIONS_MAX 16
+#define IMAP_LATE_MAX 65536	      /* messages that arrived since the listing and are remembered */
 
 enum imap_body_state {
 	IMAP_BODY_NEW,	   /* nobody fetches it */
@@ -108,7 +109,7 @@ struct imap_fetch {
 	struct imap_folders known; /* what is known of each: as of the listing, then as of the last look */
 	struct imap_folders kept;  /* folders that late messages are in */
 	struct imap_late *late;	   /* what arrived since the listing */
-	size_t late_n, late_cap;
+	size_t late_n, late_cap, late_max;
 	int is_late_cut;	   /* more arrived than can be remembered */
 };
 

@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define LATE_MAX 65536
 #define NOTES 20
 
 static struct imap_folder *copy_folder(const struct imap_folder *f, struct zs_err *err)
@@ -61,7 +60,7 @@ static int on_arrived(void *ctx, const struct imap_message *m, struct zs_err *er
 		a->highest = m->uid;
 	if (m->date_ns == INT64_MIN || m->size == UINT64_MAX)
 		return 0;
-	if (e->late_n == LATE_MAX) {
+	if (e->late_n == e->late_max) {
 		e->is_late_cut = 1;
 		return 0;
 	}

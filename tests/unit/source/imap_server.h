@@ -382,7 +382,10 @@ UNUSED static void *session_main(void *arg)
 		if (!goes_on)
 			break;
 	}
-	(void)shutdown(s->fd, SHUT_RDWR);
+	/* what was sent is to arrive: with something unread, closing would take it back */
+	(void)shutdown(s->fd, SHUT_WR);
+	while (recv(s->fd, s->line, sizeof s->line, 0) > 0)
+		;
 	free(s);
 	return NULL;
 }

@@ -1047,7 +1047,121 @@ static void test_look_fails(void **state)
 	}
 }
 
+/* The connection is lost while what arrived is listed; and more arrives than is remembered. */
+static int hook_no_arrivals(struct session *s, const char *tag, const char *command)
+{
+	struct server *v = s->server;
+
+	(void)tag;
+	if (strncmp(command, "UID FETCH 11:*", 14) != 0 || v->hook_state[0]-- <= 0)
+		return 0;
+	say(s, "* 1 FETCH (UID 11 FLAGS () INTERNALDATE \"01-Jan-2024 00:00:00 +0000\" RFC822.SIZE 102)\r\n");
+	return -1;
+}
+
+static void test_look_is_cut(void **state)
+{
+	struct run *t = run_new();
+
+	(void)state;
+	(void)server_box(&t->server, "A", 10, 100);
+	(void)server_box(&t->server, "B", 10, 200);
+	run_open(t, "");
+	t->server.hook_state[0] = 1;
+	t->server.hook = hook_no_arrivals;
+	change(t, move_and_delete);
+	assert_int_equal(run_list(t), 0);
+	items_are(t, "A", 1, 4, 100);
+	item_fails(t, "imap/A/0000000005.eml", ZS_NOTFOUND, "deleted");
+	items_are(t, "B", 1, 10, 200);
+	run_free(t);
+}
+
+static void test_too_many_arrive(void **state)
+{
+	struct run *t = run_new();
+	struct imap_fetch *e;
+
+	(void)state;
+	(void)server_box(&t->server, "A", 10, 100);
+	(void)server_box(&t->server, "B", 10, 200);
+	run_open(t, "");
+	change(t, move_and_delete);
+	for (int i = 0; i < 4; i++) { /* directories, then the first message */
+		struct zs_source_item it = {0};
+
+		assert_int_equal(zs_source_next(t->source, &it, &t->err), 1);
+		if (!it.handle)
+			continue;
+		e = ((struct imap_body *)it.handle)->fetch;
+		e->late_max = 1;
+		zs_source_handle_free(it.handle);
+	}
+	assert_int_equal(run_list(t), 0);
+	item_fails(t, "imap/A/0000000005.eml", ZS_SOURCE, "too many arrived");
+	items_are(t, "B", 3, 10, 200);
+	run_free(t);
+}
+
 /* ------------------------------------------------------------------------- listing */
+
+/* A folder about which the server says nothing in advance; and the connection is lost between the listings. */
+static int hook_no_status(struct session *s, const char *tag, const char *command)
+{
+	struct server *v = s->server;
+
+	if (strncmp(command, "LIST", 4) != 0)
+		return 0;
+	if (v->hook_state[0]++ == 1)
+		return -1;
+	for (size_t i = 0; i < v->boxes; i++) {
+		say(s, "* LIST () \"/\" %s\r\n", v->box[i].name);
+		if (i != 1)
+			say_status(s, &v->box[i]);
+	}
+	say(s, "%s OK\r\n", tag);
+	return 1;
+}
+
+static void test_no_status(void **state)
+{
+	struct run *t = run_new();
+
+	(void)state;
+	(void)server_box(&t->server, "A", 10, 100);
+	(void)server_box(&t->server, "B", 10, 200);
+	t->server.hook = hook_no_status;
+	run_open(t, "");
+	assert_int_equal(t->notes[ZS_NOTE_LACK], 1);
+	assert_non_null(strstr(t->note[ZS_NOTE_LACK], "B: the server does not say what is in this folder"));
+	assert_int_equal(t->server.connections, 2);
+	assert_int_equal(run_list(t), 0);
+	items_are(t, "A", 1, 10, 100);
+	items_are(t, "B", 1, 10, 200);
+	assert_int_equal(t->problems, 0);
+	run_free(t);
+}
+
+/* Freed at any time. */
+static void test_freed_early(void **state)
+{
+	(void)state;
+	for (int items = 0; items < 5; items++) {
+		struct run *t = run_new();
+
+		(void)server_box(&t->server, "A", 10, 100);
+		assert_int_equal(run_make(t, "", "secret"), 0);
+		for (int i = 0; i < items; i++) {
+			struct zs_source_item it = {0};
+
+			if (i == 0)
+				assert_int_equal(zs_source_prepare(t->source, ZS_PHASE_CONNECT, &t->err), 0);
+			assert_int_equal(zs_source_next(t->source, &it, &t->err), 1);
+			zs_source_handle_free(it.handle);
+		}
+		run_free(t);
+	}
+}
 
 static int hook_list_cut(struct session *s, const char *tag, const char *command)
 {
@@ -1257,9 +1371,26 @@ static int hook_garbage(struct session *s, const char *tag, const char *command)
 	return strncmp(command, "LIST", 4) == 0 ? (say(s, "%s what is this\r\n* LIST ((((\r\n", tag), 1) : 0;
 }
 
+static int hook_no_words(struct session *s, const char *tag, const char *command)
+{
+	return strncmp(command, "CAPABILITY", 10) == 0 && s->server->hook_state[0]++ > 0 ? (say(s, "%s NO\r\n", tag), 1) : 0;
+}
+static int hook_other_tag(struct session *s, const char *tag, const char *command)
+{
+	(void)tag;
+	return strncmp(command, "LIST", 4) == 0 ? (say(s, "Z77 OK\r\n"), 1) : 0;
+}
+static int hook_long_name(struct session *s, const char *tag, const char *command)
+{
+	return strncmp(command, "LIST", 4) == 0 ? (say(s, "* LIST () NIL \"%05000d\"\r\n%s OK\r\n", 7, tag), 1) : 0;
+}
+
 static void test_cannot_connect(void **state)
 {
 	(void)state;
+	cannot("", "secret", hook_no_words, "CAPABILITY expected");
+	cannot("", "secret", hook_other_tag, "the answer to another command");
+	cannot("", "secret", hook_long_name, "a name of 5000 bytes");
 	cannot("", "wrong", NULL, "[AUTHENTICATIONFAILED] who are you?[31m?");
 	cannot("", NULL, NULL, "no password");
 	cannot("&auth=cram-md5", "secret", NULL, "no way that can be used");
@@ -1270,6 +1401,30 @@ static void test_cannot_connect(void **state)
 	cannot("", "secret", hook_no_folders, "no folder");
 	cannot("&folder=Elsewhere", "secret", NULL, "no folder that the options do not leave out");
 	cannot("", "secret", hook_garbage, "makes no sense");
+}
+
+/* What can be said to be wrong at once. */
+static void test_not_made(void **state)
+{
+	static const struct { const char *query, *password, *root, *why; } bad[] = {{"", "secret", "/imap", "valid path"}, {"", "sec\nret", "imap", "line's end"},
+	    {"&colour=red", "secret", "imap", "unknown option"}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+		struct run *t = run_new();
+		struct zs_server_settings server = {.url = &t->url, .root = zs_span_str(bad[i].root), .password = zs_span_str(bad[i].password)};
+		char text[128];
+
+		(void)snprintf(text, sizeof text, "imap://user@127.0.0.1:1/?starttls=no%s", bad[i].query);
+		assert_int_equal(zs_url_parse(text, &t->url, &t->err), 0);
+		assert_int_equal(zs_source_imap_new(&server, &t->settings, &t->source, &t->err), -1);
+		assert_int_equal(t->err.cause, ZS_USAGE);
+		if (!strstr(t->err.text, bad[i].why) || strstr(t->err.text, "secret"))
+			fail_msg("%s", t->err.text);
+		zs_url_fini(&t->url);
+		(void)pthread_mutex_destroy(&t->lock);
+		free(t);
+	}
 }
 
 static void test_login(void **state)
@@ -1356,7 +1511,8 @@ int main(void)
 	    cmocka_unit_test(test_cut_once), cmocka_unit_test(test_cut_always), cmocka_unit_test(test_cut_then_other), cmocka_unit_test(test_manners),
 	    cmocka_unit_test(test_nil), cmocka_unit_test(test_server_gone), cmocka_unit_test(test_connections_refused), cmocka_unit_test(test_lies),
 	    cmocka_unit_test(test_moved), cmocka_unit_test(test_folder_renamed), cmocka_unit_test(test_renumbered), cmocka_unit_test(test_settle),
-	    cmocka_unit_test(test_look_fails), cmocka_unit_test(test_listing_cut), cmocka_unit_test(test_listing_hopeless), cmocka_unit_test(test_bad_folder), cmocka_unit_test(test_dry),
+	    cmocka_unit_test(test_look_fails), cmocka_unit_test(test_look_is_cut), cmocka_unit_test(test_too_many_arrive),
+	    cmocka_unit_test(test_no_status), cmocka_unit_test(test_freed_early), cmocka_unit_test(test_not_made), cmocka_unit_test(test_listing_cut), cmocka_unit_test(test_listing_hopeless), cmocka_unit_test(test_bad_folder), cmocka_unit_test(test_dry),
 	    cmocka_unit_test(test_cannot_connect), cmocka_unit_test(test_login), cmocka_unit_test(test_nobody_there), cmocka_unit_test(test_stop),
 	    cmocka_unit_test(test_stop_connecting)};
 
