@@ -152,6 +152,14 @@ struct zs_span zs_path_dir(struct zs_span path);  /* all but the last, "" if non
  */
 int zs_path_clean(struct zs_span typed, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 
+/* ------------------------------------------------- names in a directory (LDAP) */
+
+/* A key that sorts parents before children, and equals in normal order: depth, then the DN in small letters; is_last: behind
+ * all that are not.  Appended to *out. */
+int zs_dn_key(struct zs_span dn, int is_last, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+/* 1 at base or below it, 0; letters' case and blanks around ',' '+' '=' do not count. */
+int zs_dn_is_below(struct zs_span dn, struct zs_span base);
+
 /* ------------------------------------------------------------------ hashing */
 
 /* Fast 64-bit hash (XXH3), not cryptographic.  Stable across versions: it is part of the format. */

@@ -112,12 +112,11 @@ int zs_source_command_new(char *const argv[], struct zs_span path, enum zs_kind 
 /* ---------------------------------------------------------------------- servers */
 
 /*
- * scheme:path[?key=value&...] for what is on this host (maildir, mbox), else
  * scheme://[user@]host[:port][/path][?key=value&...], or scheme://%2Fpath%2Fof%2Fsocket...; all parts percent-decoded.
  * A password in it is ZS_USAGE: it would stand in argv and in the snapshot.
  */
 struct zs_url {
-	char *scheme, *user, *host, *path; /* owned; "" if absent; a server's path without its first slash */
+	char *scheme, *user, *host, *path; /* owned; "" if absent; path without its first slash */
 	unsigned port;			   /* 0: not given */
 	struct zs_strings keys, values;	   /* of the query, in pairs */
 	char *label;			   /* as it was written, without what is said by password-file and the like */
@@ -143,13 +142,6 @@ struct zs_server_settings {
 int zs_source_sql_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
 /* LDAP (libldap): one stream a naming context; see store-format/ldif.md.  ZS_USAGE if built without. */
 int zs_source_ldap_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
-
-/* An IMAP server (libcurl for TLS and login): every folder, each message an entry.  ZS_USAGE if built without. */
-int zs_source_imap_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
-/* A Maildir (Maildir++ folders or nested ones) or an mbox file: files bit for bit, what the names and headers say of flags and
- * folders shown with the messages. */
-int zs_source_maildir_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
-int zs_source_mbox_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
 
 /* ------------------------------------------------------------------ several as one */
 

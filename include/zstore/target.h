@@ -31,6 +31,53 @@ int zs_target_tar_new(int fd, struct zs_target **out, struct zs_err *err) ZS_MUS
 /* Contents only, one after the other (extract --stdout). */
 int zs_target_stdout_new(int fd, struct zs_target **out, struct zs_err *err) ZS_MUST_USE;
 
+/* ---------------------------------------------- SQL: one script of many streams */
+
+/* What stands where in a script, in this order. */
+enum zs_sql_phase {
+	ZS_SQL_DATABASES, ZS_SQL_SEQUENCES, ZS_SQL_TABLES, ZS_SQL_ROWS, ZS_SQL_ROUTINES, ZS_SQL_PLACEHOLDERS, ZS_SQL_VIEWS, ZS_SQL_TRIGGERS,
+	ZS_SQL_EVENTS, ZS_SQL_ACCOUNTS,
+	ZS_SQL_PHASES,
+};
+struct zs_sql_place { /* what a stored stream is; init before, fini after */
+	enum zs_sql_phase phase;
+	struct zs_buf database, table; /* names, decoded; empty where there is none */
+};
+/* From its path below the source's directory.  1; 0: it is no part of a script; -1 ZS_NOMEM. */
+int zs_sql_place_parse(struct zs_span path, struct zs_sql_place *out, struct zs_err *err) ZS_MUST_USE;
+void zs_sql_place_fini(struct zs_sql_place *p);
+/* Is it asked for by "DB" or "DB.TABLE"?  1, 0.  Of one table: its database, the database's sequences, and what is its own. */
+int zs_sql_place_wanted(const struct zs_sql_place *p, struct zs_span what);
+/* What stands before and after everything; notes: comment lines, each ended, without control characters; may be empty. */
+int zs_sql_script_begin(struct zs_span notes, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+int zs_sql_script_end(struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+/* What stands before and after one stream.  current: the database in use, changed by it. */
+struct zs_sql_stream { const struct zs_sql_place *place; int replaces; /* the table is dropped first */ };
+int zs_sql_stream_begin(const struct zs_sql_stream *s, struct zs_buf *current, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+int zs_sql_stream_end(const struct zs_sql_stream *s, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+
+/* --------------------------------------------------------------- LDIF, filtered */
+
+/*
+ * Takes what an LDAP source stored of one context, in pieces of any size, and hands on the entries that are wanted: those at
+ * base or below (empty: all), without what a live server makes itself (is_live), with the lines of the second stream put back.
+ */
+struct zs_ldif;
+struct zs_ldif_settings {
+	struct zs_span base; /* borrowed until free */
+	int is_live;
+	/* Pull up to n bytes of the second stream (*out_n == 0: its end); NULL: there is none. */
+	int (*side)(void *ctx, void *p, size_t n, size_t *out_n, struct zs_err *err);
+	int (*write)(void *ctx, struct zs_span bytes, struct zs_err *err);
+	void *ctx;
+};
+int zs_ldif_new(const struct zs_ldif_settings *s, struct zs_ldif **out, struct zs_err *err) ZS_MUST_USE;
+/* -1: ZS_CORRUPT (no LDIF, or the two streams do not fit), ZS_LIMIT (an entry of more than 1 GiB), or what write said. */
+int zs_ldif_feed(struct zs_ldif *f, struct zs_span bytes, struct zs_err *err) ZS_MUST_USE;
+/* The end: nothing may be left over.  *out_entries: how many were wanted. */
+int zs_ldif_end(struct zs_ldif *f, uint64_t *out_entries, struct zs_err *err) ZS_MUST_USE;
+void zs_ldif_free(struct zs_ldif *f);
+
 /* ------------------------------------------------- a directory: in any order */
 
 struct zs_files; /* thread safe but for dir_*; errors are ZS_TARGET and name the path */

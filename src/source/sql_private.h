@@ -11,12 +11,31 @@
 
 /* ------------------------------------------------------------------ sql_conn.c */
 
+/* How to connect; all borrowed, NULL or 0: not said. */
+struct sql_login {
+	const char *label; /* of the URL, for messages */
+	const char *user, *host, *socket, *defaults_file, *defaults_group; /* defaults_file "none": no option files at all */
+	const char *ssl_ca, *ssl_cert, *ssl_key;
+	struct zs_span password; /* p NULL: none was given */
+	unsigned port;
+	unsigned connect_timeout_s, read_timeout_s;
+	enum sql_tls { SQL_TLS_AUTO, SQL_TLS_YES, SQL_TLS_NO } tls; /* AUTO: YES, but for a socket and this host itself */
+};
 struct sql_conn { /* one connection; one thread at a time */
 	MYSQL *my;
 	unsigned version;	 /* 101119 for 10.11.19 */
+	unsigned failed;	 /* number of the last failure, as 1146; 0: it was none of the server's */
 	const char *label;	 /* of the URL, for messages; borrowed */
 	int is_lost;		 /* the connection broke: nothing more can be read */
 };
+/*
+ * Connect; the session is set as for reading (utf8mb4, raw results, no limits).  -1 ZS_SOURCE: no route, wrong password,
+ * TLS that is not there or not proven; nothing is held then.  Never reconnects by itself.
+ */
+int sql_conn_open(const struct sql_login *login, struct sql_conn *out, struct zs_err *err) ZS_MUST_USE;
+void sql_conn_close(struct sql_conn *c); /* also of all zeros; rows still to come are not waited for */
+/* Set err from what the server or the client library said last; returns -1. */
+int sql_conn_fail(struct sql_conn *c, struct zs_err *err);
 /* Run a statement that gives no rows.  -1 ZS_SOURCE with the server's text (is_lost set if the connection broke). */
 int sql_conn_exec(struct sql_conn *c, struct zs_span statement, struct zs_err *err) ZS_MUST_USE;
 int sql_conn_execf(struct sql_conn *c, struct zs_err *err, const char *fmt, ...) ZS_PRINTF(3, 4) ZS_MUST_USE;
@@ -34,6 +53,10 @@ int sql_result_next(struct sql_result *r); /* 1 with the next row, 0 */
 struct zs_span sql_result_get(const struct sql_result *r, unsigned column); /* p NULL: SQL NULL; borrowed until the next row */
 int sql_result_column(const struct sql_result *r, const char *name); /* its number, or -1 */
 void sql_result_fini(struct sql_result *r);
+
+/* --------------------------------------------------------------- sql_session.c */
+
+int sql_session_set(struct sql_conn *c, struct zs_err *err) ZS_MUST_USE;
 
 /* ----------------------------------------------------------------- sql_quote.c */
 

@@ -10,8 +10,7 @@
 
 #define URL_MAX 8192
 
-static const char *const schemes[] = {"mariadb", "mysql", "ldap", "ldaps", "ldapi", "imap", "imaps", NULL};
-static const char *const local_schemes[] = {"maildir", "mbox", NULL}; /* a path follows the colon */
+static const char *const schemes[] = {"mariadb", "mysql", "ldap", "ldaps", "ldapi", NULL};
 /* What the caller of a source deals with: never shown, as it may be a command with a secret in it. */
 static const char *const common_keys[] = {"password-file", "password-command", "name", NULL};
 
@@ -23,18 +22,11 @@ static int is_among(const char *text, size_t n, const char *const list[])
 	return 0;
 }
 
-static int is_local(const char *text)
-{
-	const char *end = strchr(text, ':');
-
-	return end && is_among(text, (size_t)(end - text), local_schemes);
-}
-
 int zs_url_is(const char *text)
 {
 	const char *end = strstr(text, "://");
 
-	return is_local(text) || (end && is_among(text, (size_t)(end - text), schemes));
+	return end && is_among(text, (size_t)(end - text), schemes);
 }
 
 static int hex_digit(char c)
@@ -146,11 +138,11 @@ static int parse_query(struct zs_url *u, const char *p, struct zs_buf *label, st
 	char mark = '?';
 
 	while (*p) {
-		size_t n = strcspn(p, "&"), key_n = strcspn(p, "=&");
+		size_t n = strcspn(p, "&");
 
 		if (n > 0 && add_pair(u, p, n, err) < 0)
 			return -1;
-		if (n > 0 && !is_among(p, key_n, common_keys)) {
+		if (n > 0 && !is_among(u->keys.v[u->keys.n - 1], strlen(u->keys.v[u->keys.n - 1]), common_keys)) {
 			if (zs_buf_add_u8(label, (uint8_t)mark, err) < 0 || zs_buf_add(label, p, n, err) < 0)
 				return -1;
 			mark = '&';
@@ -163,16 +155,16 @@ static int parse_query(struct zs_url *u, const char *p, struct zs_buf *label, st
 static int parse(struct zs_url *u, const char *text, struct zs_buf *label, struct zs_err *err)
 {
 	size_t scheme_n = strcspn(text, ":"), authority_n;
-	const char *p = text + scheme_n + (is_local(text) ? 1 : 3), *path, *query;
+	const char *p = text + scheme_n + 3, *path, *query;
 
-	authority_n = is_local(text) ? 0 : strcspn(p, "/?");
+	authority_n = strcspn(p, "/?");
 	path = p + authority_n;
 	query = path + strcspn(path, "?");
 	if (!(u->scheme = strndup(text, scheme_n)))
 		return zs_fail_nomem(err);
 	if (parse_authority(u, p, authority_n, err) < 0)
 		return -1;
-	if (*path == '/' && !is_local(text))
+	if (*path == '/')
 		path++;
 	if (!(u->path = decode(path, path < query ? (size_t)(query - path) : 0, err)))
 		return -1;

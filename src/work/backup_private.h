@@ -95,6 +95,7 @@ struct backup {
 	struct zs_tree_builder *tree;	 /* the sink's */
 	struct links *sink_links;	 /* the sink's */
 	struct zs_progress progress;	 /* the sink's */
+	uint64_t item_bytes;		 /* the sink's: of the item under way, for progress only */
 	struct zs_backup_member anyone;	 /* the sink's: counts that nobody asked for */
 };
 
@@ -106,6 +107,18 @@ void backup_reader_free(void *ctx, void *state);
 int backup_read(void *ctx, void *state, void *job, struct zs_emitter *out, struct zs_err *err) ZS_MUST_USE;
 void backup_job_drop(void *ctx, void *job);
 void backup_batch_drop(void *ctx, void *batch);
+/* backup_groups.c: content whose source says where it is to be cut. */
+struct backup_groups {
+	enum zs_kind kind;
+	const struct zs_key *chunk_id_key;
+	struct zs_splitter *splitter; /* for groups that are too large; not in use otherwise */
+	struct zs_split_sink sink;    /* from one thread at a time, which may be another than the caller's */
+	unsigned workers;
+	int (*stopped)(void *stop_ctx, struct zs_err *err);
+	void *stop_ctx;
+};
+/* From the first group, which was announced already, to the end.  All calls of the sink are over when it returns. */
+int backup_groups_read(const struct backup_groups *g, struct zs_source_reader *in, struct zs_split_result *out, struct zs_err *err) ZS_MUST_USE;
 /* backup_sink.c: the ordered side. */
 int backup_sink(void *ctx, void *batch, struct zs_err *err) ZS_MUST_USE;
 int backup_put(struct backup *b, enum zs_kind kind, const struct zs_id *id, struct zs_span plain, struct zs_err *err) ZS_MUST_USE;

@@ -130,16 +130,35 @@ static enum outcome item_problem(struct reader *r, const struct item *it, const 
 	return outcome;
 }
 
-static int feed_all(struct reader *r, struct zs_source_reader *in, struct zs_err *err)
+static int is_stopped(void *backup, struct zs_err *err)
 {
-	uint64_t hole;
+	return backup_stopped(backup, err);
+}
+
+/* What is left, group by group. */
+static int feed_groups(struct reader *r, struct zs_source_reader *in, const struct item *it, struct zs_split_result *out, struct zs_err *err)
+{
+	const struct backup_groups g = {.kind = it->content, .chunk_id_key = r->b->split.chunk_id_key, .splitter = r->splitter,
+	    .sink = {r, on_chunk, on_recipe}, .workers = 1, .stopped = is_stopped, .stop_ctx = r->b};
+	int rc = backup_groups_read(&g, in, out, err);
+
+	if (rc == 0 && (rc = reader_batch(r, err)) == 0)
+		r->batch->read_bytes += out->bytes;
+	return rc;
+}
+
+/* All of it through the splitter, or in groups if that is how it comes. */
+static int feed_all(struct reader *r, struct zs_source_reader *in, const struct item *it, struct zs_split_result *out, struct zs_err *err)
+{
+	uint64_t hole, tag;
 	size_t n;
+	int rc;
 
 	for (;;) {
 		if (zs_source_read(in, r->window, READ_BYTES, &n, &hole, err) < 0)
 			return -1;
 		if (n == 0 && hole == 0)
-			return 0;
+			break;
 		r->batch->read_bytes += n;
 		if (hole > 0 && zs_splitter_hole(r->splitter, hole, err) < 0)
 			return -1;
@@ -148,6 +167,9 @@ static int feed_all(struct reader *r, struct zs_source_reader *in, struct zs_err
 		if (backup_stopped(r->b, err) < 0 || reader_batch(r, err) < 0)
 			return -1;
 	}
+	if ((rc = zs_source_next_group(in, &tag, err)) < 0)
+		return -1;
+	return rc > 0 ? feed_groups(r, in, it, out, err) : zs_splitter_end(r->splitter, out, err);
 }
 
 /* The splitter's findings become fields of the entry; spans are the splitter's until its next begin. */
@@ -173,21 +195,18 @@ struct mark {
 	size_t data, records;
 };
 
-static int finish_content(struct reader *r, struct zs_entry *e, const struct mark *m, struct zs_err *err)
+static int finish_content(struct reader *r, struct zs_entry *e, const struct zs_split_result *res, const struct mark *m, struct zs_err *err)
 {
-	struct zs_split_result res;
 	struct zs_span bytes;
 
-	if (zs_splitter_end(r->splitter, &res, err) < 0)
-		return -1;
-	describe(e, &res);
+	describe(e, res);
 	if (zs_recipe_writer_finish(r->recipe, on_chunk, r, &e->recipe, &e->recipe_depth, err) < 0)
 		return -1;
-	if (res.is_message || res.bytes > ZS_INLINE_MAX || res.bytes == 0 || r->batch != m->batch)
+	if (res->is_message || res->bytes > ZS_INLINE_MAX || res->bytes == 0 || r->batch != m->batch)
 		return 0;
 	/* Small and no message: inline.  Its chunks are the whole file, in order, unless there was a hole. */
 	bytes = zs_span(r->batch->data.p + m->data, r->batch->data.n - m->data);
-	if (bytes.n != res.bytes)
+	if (bytes.n != res->bytes)
 		return 0;
 	e->recipe = zs_span(NULL, 0);
 	memcpy(r->inline_bytes, bytes.p, bytes.n);
@@ -202,6 +221,7 @@ static int read_content(struct reader *r, const struct item *it, struct zs_entry
 {
 	const struct zs_split_sink sink = {r, on_chunk, on_recipe};
 	struct zs_source_reader *in = NULL;
+	struct zs_split_result res = {.date_ns = INT64_MIN};
 	struct zs_err why = {0};
 	struct mark m;
 	int changed = 0, rc;
@@ -215,7 +235,7 @@ static int read_content(struct reader *r, const struct item *it, struct zs_entry
 	}
 	rc = zs_splitter_begin(r->splitter, it->content, &sink, err);
 	if (rc == 0)
-		rc = feed_all(r, in, err);
+		rc = feed_all(r, in, it, &res, err);
 	if (zs_source_close(&in, &changed, &why) < 0 && rc == 0)
 		*outcome = item_problem(r, it, &why, READ_UNSTABLE);
 	if (rc < 0 && err->cause == ZS_SOURCE) {
@@ -228,7 +248,7 @@ static int read_content(struct reader *r, const struct item *it, struct zs_entry
 		(void)zs_fail(&why, ZS_SOURCE, "changed while it was being read");
 		*outcome = item_problem(r, it, &why, READ_UNSTABLE);
 	}
-	return finish_content(r, e, &m, err);
+	return finish_content(r, e, &res, &m, err);
 }
 
 static int add_entry(struct reader *r, const struct item *it, const struct zs_entry *e, int failed, struct zs_err *err)

@@ -114,8 +114,10 @@ static int sink_record(struct backup *b, const struct batch *batch, const struct
 
 		rc = backup_put(b, rec->kind, &rec->id, bytes, err);
 		member_of(b, rec)->added_bytes += b->report->added_bytes - before;
+		b->item_bytes += rec->bytes;
 		return rc;
 	}
+	b->item_bytes = 0;
 	rc = rec->type == RECORD_LINK ? sink_link(b, rec, bytes, entry, err) : sink_entry(b, rec, bytes, entry, err);
 	if (rc == 0)
 		b->progress.current = bytes;
@@ -135,7 +137,9 @@ int backup_sink(void *ctx, void *result, struct zs_err *err)
 	if (rc == 0 && o && o->progress) {
 		b->progress.stored_bytes = zs_store_txn_stored_bytes(b->txn);
 		b->progress.problems = backup_problems_count(b->problems);
+		b->progress.bytes += b->item_bytes;
 		o->progress(o->ctx, &b->progress);
+		b->progress.bytes -= b->item_bytes;
 	}
 	b->progress.current = zs_span(NULL, 0);
 	backup_batch_free(batch);

@@ -12,7 +12,7 @@ ROWS = {
 }
 OWNERS = {  # third-party header: the one directory that includes it
     "zstd.h": "codec", "sodium.h": "codec", "lmdb.h": "index", "xxhash.h": "base", "jansson.h": "source",
-    "mysql.h": "source", "errmsg.h": "source", "mysqld_error.h": "source", "ldap.h": "source", "curl/curl.h": "source", "lber.h": "source", "ini.h": "cli",
+    "mysql.h": "source", "errmsg.h": "source", "mysqld_error.h": "source", "ldap.h": "source", "lber.h": "source", "ini.h": "cli",
     "archive.h": "target", "archive_entry.h": "target",
 }
 THREADS = {"pipeline", "store", "index", "backend", "target", "source", "work", "cli"}
@@ -31,7 +31,7 @@ def closure(layer):
 
 def is_system(name):
     return (name in ("stddef.h", "stdint.h", "stdarg.h", "limits.h", "stdatomic.h", "stdbool.h", "immintrin.h") or
-            re.fullmatch(r"(sys/|linux/)?[a-z0-9]+\.h", name) and
+            re.fullmatch(r"(sys/|linux/|netinet/)?[a-z0-9]+\.h", name) and
             any(os.path.exists(d + name) for d in ["/usr/include/"] + glob.glob("/usr/include/*-linux-gnu/")))
 
 for path in sorted(glob.glob("src/*/*.[ch]") + glob.glob("include/zstore/*.h")):

@@ -5,7 +5,7 @@ set -u
 cd "$(dirname "$0")/../.." || exit 1
 : "${ZSTORE:?the program}"
 bad=0
-for page in man/*.1; do
+for page in man/*.[15]; do
 	mandoc -T lint -W warning "$page" || bad=1
 done
 /usr/bin/python3 - "$ZSTORE" <<'E' || bad=1
@@ -24,20 +24,20 @@ def help_of(*words):
     for line in text.splitlines():
         if line in tables:
             at = tables[line]
-        m = re.match(r"  (?:-(\w),|   ) --([\w-]+)(?: (\S+))?  ", line + "  ")
+        m = re.match(r"  (?:-(\w),|   ) --([\w-]+)(?: (\S+)|(\[=\S+\]))?  ", line + "  ")
         if m:
-            at[m[2]] = (m[1], m[3])
+            at[m[2]] = (m[1], m[3] or m[4])
     return text, tables["options:"], tables["common options:"]
 
 def page_of(path):
     """The same from a page's lines '.It Fl e , -exclude Ar PATTERN'; running text is not looked at."""
     options = {}
     for line in open(path, encoding="utf-8"):
-        m = re.fullmatch(r"\.It Fl (?:(\w) , )?-([\w-]+)(?: Ar (\S+))?", line.strip())
+        m = re.fullmatch(r"\.It Fl (?:(\w) , )?-([\w-]+)(?: Ar (\S+)| Ns Oo = Ns Ar (\S+) Oc)?", line.strip())
         if m:
             if m[2] in options:
                 complain("%s: --%s twice" % (path, m[2]))
-            options[m[2]] = (m[1], m[3])
+            options[m[2]] = (m[1], m[3] or (m[4] and "[=%s]" % m[4]))
         elif line.startswith(".It Fl"):
             complain("%s: cannot read %s" % (path, line.strip()))
     return options
@@ -70,6 +70,8 @@ for c in commands:
     if ".Xr zstore-%s 1" % c not in main_page:
         complain("man/zstore.1 does not refer to zstore-%s" % c)
 build = open("man/meson.build").read()
+if "'zstore.conf.5'" not in build:
+    complain("man/meson.build does not install zstore.conf.5")
 for path in sorted(glob.glob("man/*.1")):
     c = re.fullmatch(r"man/zstore(?:-(\w+))?\.1", path)
     if not c or (c[1] and c[1] not in commands):

@@ -1,0 +1,135 @@
+/*
+ * Views in two passes: first each is a view of NULLs with the right columns, so that the second pass, the real ones, may
+ * come in any order.  One that is broken on the server would stop the loading, so it is left out and named.
+ */
+#include "sql_define_private.h"
+
+#include <string.h>
+
+static int list_views(struct sql_writer *w, struct zs_strings *out, struct zs_err *err)
+{
+	const struct zs_span names[] = {w->d->database, w->d->database};
+	struct sql_result r = {0};
+	int rc;
+
+	if (sql_define_ask(w, "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = '? AND BINARY TABLE_SCHEMA = '? AND TABLE_TYPE = 'VIEW' "
+			      "ORDER BY CAST(TABLE_NAME AS BINARY)", names, &r, err) < 0)
+		return -1;
+	rc = sql_define_list(&r, out, err);
+	sql_result_fini(&r);
+	return rc;
+}
+
+static int add_columns(struct sql_writer *w, struct sql_result *r, struct zs_err *err)
+{
+	const char *mark = " ";
+	int any = 0;
+
+	for (; sql_result_next(r); mark = ", ", any = 1)
+		if (zs_buf_printf(w->out, err, "%sNULL AS ", mark) < 0 || sql_quote_name(w->out, sql_result_get(r, 0), err) < 0)
+			return -1;
+	return any ? 0 : zs_fail(err, ZS_SOURCE, "the server shows no columns of it");
+}
+
+/* SHOW FIELDS looks at what the view is made of: it fails if that is gone. */
+static int add_placeholder(struct sql_writer *w, struct zs_span name, struct zs_err *err)
+{
+	const struct zs_span names[] = {w->d->database, name};
+	struct sql_result r = {0};
+	int rc;
+
+	if (sql_define_ask(w, "SHOW FIELDS FROM `?.`?", names, &r, err) < 0)
+		return -1;
+	rc = sql_define_add(w, "CREATE OR REPLACE VIEW ", err);
+	if (rc == 0)
+		rc = sql_quote_name(w->out, name, err);
+	if (rc == 0)
+		rc = sql_define_add(w, " AS SELECT", err);
+	if (rc == 0)
+		rc = add_columns(w, &r, err);
+	sql_result_fini(&r);
+	return rc < 0 ? -1 : sql_define_add(w, ";\n", err);
+}
+
+/* Can it be used on the server?  Else it could not be made on another one. */
+static int is_whole(struct sql_writer *w, struct zs_span name, struct zs_err *err)
+{
+	const struct zs_span names[] = {w->d->database, name};
+	struct sql_result r = {0};
+
+	if (sql_define_ask(w, "SHOW FIELDS FROM `?.`?", names, &r, err) < 0)
+		return -1;
+	sql_result_fini(&r);
+	return 0;
+}
+
+static int add_view(struct sql_writer *w, struct zs_span name, struct zs_err *err)
+{
+	static const char create[] = "CREATE ";
+	const struct zs_span names[] = {w->d->database, name};
+	struct sql_result r = {0};
+	struct zs_span text, client, connection;
+	int rc = -1;
+
+	if (is_whole(w, name, err) < 0 || sql_define_ask(w, "SHOW CREATE VIEW `?.`?", names, &r, err) < 0)
+		return -1;
+	text = sql_result_next(&r) ? sql_result_get(&r, 1) : zs_span(NULL, 0);
+	client = sql_result_get(&r, 2);
+	connection = sql_result_get(&r, 3);
+	if (text.n < sizeof create || memcmp(text.p, create, sizeof create - 1) != 0 || !client.n || !connection.n)
+		(void)zs_fail(err, ZS_SOURCE, "the server does not show its definition");
+	else if (zs_buf_printf(w->out, err, "SET character_set_client = %.*s, collation_connection = %.*s;\nCREATE OR REPLACE ",
+		     (int)client.n, (const char *)client.p, (int)connection.n, (const char *)connection.p) == 0 &&
+	    zs_buf_add(w->out, text.p + sizeof create - 1, text.n - (sizeof create - 1), err) == 0)
+		rc = sql_define_add(w, ";\n", err);
+	sql_result_fini(&r);
+	return rc;
+}
+
+static int add_each(struct sql_writer *w, const struct zs_strings *list, int is_named,
+    int (*add)(struct sql_writer *, struct zs_span, struct zs_err *), struct zs_err *err)
+{
+	for (size_t i = 0; i < list->n; i++) {
+		struct zs_span name = zs_span_str(list->v[i]);
+		size_t before = w->out->n;
+		struct zs_err why = {0};
+
+		if (add(w, name, &why) == 0)
+			continue;
+		w->out->n = before;
+		if (why.cause != ZS_SOURCE || w->conn->is_lost) {
+			*err = why;
+			return -1;
+		}
+		if (is_named && sql_define_leave_out(w, "view", name, &why, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int each(struct sql_writer *w, int is_named, int (*add)(struct sql_writer *, struct zs_span, struct zs_err *), struct zs_err *err)
+{
+	struct zs_strings list = {0};
+	int rc = list_views(w, &list, err);
+
+	if (rc == 0)
+		rc = add_each(w, &list, is_named, add, err);
+	zs_strings_fini(&list);
+	return rc;
+}
+
+int sql_define_view_placeholders(struct sql_writer *w, struct zs_err *err)
+{
+	return each(w, 0, add_placeholder, err); /* what is missing here is named by the second pass */
+}
+
+int sql_define_view_all(struct sql_writer *w, struct zs_err *err)
+{
+	size_t before = w->out->n;
+
+	if (each(w, 1, add_view, err) < 0)
+		return -1;
+	if (w->out->n == before)
+		return 0;
+	return sql_define_add(w, "SET character_set_client = utf8mb4, collation_connection = @zs_collation_connection;\n", err);
+}
