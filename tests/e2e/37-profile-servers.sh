@@ -18,6 +18,7 @@ for i in m n; do
 CREATE TABLE other (id INT PRIMARY KEY); CREATE USER full@localhost IDENTIFIED BY 'full pw&='; GRANT ALL ON *.* TO full@localhost;
 CREATE USER poor@localhost IDENTIFIED BY 'poor'; GRANT SELECT ON shop_$i.* TO poor@localhost" || die "tables"
 done
+for k in $(seq 30); do echo "CREATE TABLE t$k (id INT);"; done | sql "$T/n" shop_n || die "more tables"
 mkdir src; echo file >src/file
 umask 077
 echo 'full pw&=' >pw-full; printf 'secret' >pw-ldap
@@ -107,7 +108,10 @@ json_is '[(s["name"], s["type"]) for s in d[0]["manifest"]["sources"]]' "[('file
 z 0 --profile all snapshots -v latest
 out_has 'source db, mariadb, done'
 out_has 'source dir, ldap, done'
-[ "$(wc -l <out)" -lt 120 ] || die "a manifest of $(wc -l <out) lines for people"
+# a line for each of the first tables
+out_has '^        tables.0: db shop_n, table orders, rows 500, '
+out_has '^        \.\.\. and 22 more (--json has all)$'
+[ "$(wc -l <out)" -lt 70 ] || die "a manifest of $(wc -l <out) lines for people"
 
 # ---- several sources of one kind: which one must be said; the only LDAP one need not
 export ZSTORE_PROFILE=all
