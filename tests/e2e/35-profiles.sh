@@ -5,7 +5,8 @@ FAST=1
 unset ZSTORE_REPO ZSTORE_CACHE_DIR ZSTORE_PASSPHRASE
 mkdir -p src/deep other
 echo one >src/one; echo two >src/deep/two; echo tmp >src/x.tmp; echo o >other/o
-"$ZSTORE" --config /dev/null snapshots >out 2>err
+echo '[zstore]' >empty.conf
+"$ZSTORE" --config empty.conf snapshots >out 2>err
 grep -q 'without configuration files' err && skip "built without profiles"
 conf=$T/zstore.conf
 export ZSTORE_CONFIG=$conf

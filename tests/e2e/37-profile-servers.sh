@@ -59,6 +59,7 @@ url = mariadb://poor@localhost/?socket=$T/m/s.sock
 defaults-file = none
 END
 export ZSTORE_CONFIG=$T/zstore.conf
+"$ZSTORE" config show --profile all >out 2>err || { grep -q 'built without' err && skip "$(cat err)"; die "config show"; }
 z 0 init --profile all --no-recovery
 
 # ---- config check: versions and rights; what is missing, and what to do
