@@ -220,7 +220,7 @@ for signal in INT TERM; do
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 os.execv(sys.argv[1], sys.argv[1:])' "$ZSTORE" backup >out 2>err &
 	pids=$!
-	for _ in $(seq 100); do [ -e ready ] && break; sleep 0.05; done
+	for _ in $(seq 600); do [ -e ready ] && break; sleep 0.05; done
 	kill -$signal $pids; wait $pids
 	[ $? = 1 ] || die "exit code after $signal in a hook"
 	pids=
@@ -232,7 +232,7 @@ rm -f log
 { base; hooks; } | write
 "$ZSTORE" backup --name s --command -- yes >out 2>err &
 pids=$!
-for _ in $(seq 100); do [ "$(ls -A repo/sessions)" ] && break; sleep 0.05; done
+for _ in $(seq 600); do [ "$(ls -A repo/sessions)" ] && break; sleep 0.05; done
 sleep 0.2
 kill -TERM $pids; wait $pids
 [ $? = 1 ] || die "exit code after TERM in the backup"
