@@ -345,6 +345,13 @@ ZSTORE_REPO=$T/env z 0 config show --key-file k
 out_has "repository = $T/env  (ZSTORE_REPO)"
 out_has 'key-file = k  (--key-file)'
 out_lacks passphrase-command
+{ base; printf 'source = ldap://h/?password-command=echo%%20hidden-words\n'; } | write
+z 0 config show
+out_has '^  source = ldap://h/  ('
+out_lacks 'hidden-words'
+z 0 config show --json
+out_lacks 'hidden-words'
+base | write
 z 0 config show --json
 json_is '[s["value"] for s in d["profiles"][0]["settings"] if s["key"] == "tag"]' "['nightly']"
 z 2 config
