@@ -63,7 +63,8 @@ int zs_source_fill(struct zs_source_handle *h, struct zs_entry *entry, struct zs
 /* An item whose identity moved: is its content still that of the entry which the previous snapshot has under its path (so that
  * only flags, folder, dates changed)?  1: the old content is kept, and the item is not opened; 0.  Any thread. */
 int zs_source_same_content(const struct zs_source_handle *h, const struct zs_entry *old);
-/* Any thread. -1 ZS_SOURCE: vanished, not permitted, no longer a regular file. */
+/* Any thread. -1 ZS_SOURCE: vanished, not permitted, no longer a regular file; ZS_NOTFOUND: deleted, by those who may, since it
+ * was listed: it is left out, and that is no problem (the source has noted it). */
 int zs_source_open(struct zs_source_handle *h, struct zs_source_reader **out, struct zs_err *err) ZS_MUST_USE;
 /* Up to n bytes: *out_n == 0 and *out_hole == 0 at the end.  *out_hole > 0: that many zero bytes that are a hole come
  * next (then *out_n is 0). */
@@ -82,6 +83,8 @@ int zs_source_prepare(struct zs_source *s, enum zs_source_phase phase, struct zs
 /* What the source knows of its coordinates (versions, positions, counts), appended as one JSON object; after the last item
  * was read.  Nothing is appended if it knows nothing. */
 int zs_source_manifest(struct zs_source *s, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+/* An item of a set's member could not be read: counts in its report.  Any thread; without meaning for what is no set. */
+void zs_source_failed(struct zs_source *s, unsigned member);
 void zs_source_handle_free(struct zs_source_handle *h);
 void zs_source_free(struct zs_source *s); /* all handles must be gone */
 
@@ -112,11 +115,12 @@ int zs_source_command_new(char *const argv[], struct zs_span path, enum zs_kind 
 /* ---------------------------------------------------------------------- servers */
 
 /*
+ * scheme:path[?key=value&...] for what is on this host (maildir, mbox), else
  * scheme://[user@]host[:port][/path][?key=value&...], or scheme://%2Fpath%2Fof%2Fsocket...; all parts percent-decoded.
  * A password in it is ZS_USAGE: it would stand in argv and in the snapshot.
  */
 struct zs_url {
-	char *scheme, *user, *host, *path; /* owned; "" if absent; path without its first slash */
+	char *scheme, *user, *host, *path; /* owned; "" if absent; a server's path without its first slash */
 	unsigned port;			   /* 0: not given */
 	struct zs_strings keys, values;	   /* of the query, in pairs */
 	char *label;			   /* as it was written, without what is said by password-file and the like */
@@ -142,6 +146,13 @@ struct zs_server_settings {
 int zs_source_sql_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
 /* LDAP (libldap): one stream a naming context; see store-format/ldif.md.  ZS_USAGE if built without. */
 int zs_source_ldap_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
+
+/* An IMAP server (libcurl for TLS and login): every folder, each message an entry.  ZS_USAGE if built without. */
+int zs_source_imap_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
+/* A Maildir (Maildir++ folders or nested ones) or an mbox file: files bit for bit, what the names and headers say of flags and
+ * folders shown with the messages. */
+int zs_source_maildir_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
+int zs_source_mbox_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
 
 /* ------------------------------------------------------------------ several as one */
 
@@ -192,6 +203,7 @@ struct zs_source_ops {
 	int (*close)(struct zs_source_reader *, int *, struct zs_err *); /* frees the reader */
 	int (*prepare)(struct zs_source *, enum zs_source_phase, struct zs_err *); /* may be NULL */
 	int (*manifest)(struct zs_source *, struct zs_buf *, struct zs_err *);	   /* may be NULL */
+	void (*failed)(struct zs_source *, unsigned member);			   /* may be NULL */
 	void (*handle_free)(struct zs_source_handle *);
 };
 struct zs_source { const struct zs_source_ops *ops; };

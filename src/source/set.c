@@ -221,6 +221,17 @@ static int set_manifest(struct zs_source *base, struct zs_buf *out, struct zs_er
 	return zs_buf_printf(out, err, "]}");
 }
 
+static void set_failed(struct zs_source *base, unsigned member)
+{
+	struct zs_source_set *set = (struct zs_source_set *)base;
+
+	if (member >= set->n)
+		return;
+	(void)pthread_mutex_lock(&set->lock);
+	set->v[member]->problems++;
+	(void)pthread_mutex_unlock(&set->lock);
+}
+
 static void set_free(struct zs_source *base)
 {
 	struct zs_source_set *set = (struct zs_source_set *)base;
@@ -242,6 +253,7 @@ int zs_source_set_new(const struct zs_source_settings *settings, struct zs_sourc
 		.free = set_free,
 		.prepare = set_prepare,
 		.manifest = set_manifest,
+		.failed = set_failed,
 	};
 	struct zs_source_set *set = calloc(1, sizeof *set);
 

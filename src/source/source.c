@@ -64,3 +64,9 @@ int zs_source_manifest(struct zs_source *s, struct zs_buf *out, struct zs_err *e
 {
 	return s->ops->manifest ? s->ops->manifest(s, out, err) : 0;
 }
+
+void zs_source_failed(struct zs_source *s, unsigned member)
+{
+	if (s->ops->failed)
+		s->ops->failed(s, member);
+}

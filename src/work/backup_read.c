@@ -127,6 +127,7 @@ enum outcome { READ_WHOLE, READ_UNSTABLE, READ_FAILED };
 static enum outcome item_problem(struct reader *r, const struct item *it, const struct zs_err *why, enum outcome outcome)
 {
 	zs_backup_problem(r->b->problems, it->path, why);
+	zs_source_failed(r->b->settings->source, it->member);
 	return outcome;
 }
 
@@ -230,7 +231,12 @@ static int read_content(struct reader *r, const struct item *it, struct zs_entry
 		return -1;
 	m = (struct mark){r->batch, r->batch->data.n, r->batch->records.n};
 	if (zs_source_open(it->handle, &in, &why) < 0) {
-		*outcome = item_problem(r, it, &why, READ_FAILED);
+		if (why.cause == ZS_STOPPED) {
+			*err = why;
+			return -1;
+		}
+		/* What was deleted since it was listed is left out, like what was deleted before. */
+		*outcome = why.cause == ZS_NOTFOUND ? READ_FAILED : item_problem(r, it, &why, READ_FAILED);
 		return 0;
 	}
 	rc = zs_splitter_begin(r->splitter, it->content, &sink, err);
