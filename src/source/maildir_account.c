@@ -41,7 +41,6 @@ static void folder_free(struct maildir_folder *f)
 	zs_buf_fini(&f->path);
 	zs_buf_fini(&f->name);
 	maildir_keywords_fini(&f->keywords);
-	free(f->fresh);
 	free(f);
 }
 
@@ -64,6 +63,7 @@ void maildir_account_unref(struct maildir_account *a)
 	zs_buf_fini(&a->head.name);
 	zs_buf_fini(&a->taken.name);
 	zs_sorter_free(a->names);
+	free(a->given);
 	free(a);
 }
 
@@ -202,7 +202,7 @@ static void take_number(struct survey *s, struct maildir_folder *f, const char *
 {
 	enum maildir_kind kind = strcmp(name, "cur") == 0 ? MAILDIR_CUR : MAILDIR_NEW;
 
-	f->list[kind] = (struct maildir_list){.kind = kind, .number = s->a->lists_n++, .is_there = 1};
+	f->list[kind] = (struct maildir_list){.number = s->a->lists_n++, .is_there = 1};
 }
 
 static int survey_name(struct survey *s, struct zs_span name, uint8_t type, struct zs_err *err)
@@ -273,24 +273,6 @@ out:
 
 struct listing { struct maildir_account *a; struct maildir_folder *f; enum maildir_kind kind; };
 
-static int fresh_add(struct maildir_folder *f, const char *name, struct zs_err *err)
-{
-	struct maildir_name n;
-
-	if (f->fresh_n == f->fresh_cap) {
-		size_t cap = f->fresh_cap ? 2 * f->fresh_cap : 64;
-		struct maildir_fresh *v = realloc(f->fresh, cap * sizeof *v);
-
-		if (!v)
-			return zs_fail_nomem(err);
-		f->fresh = v;
-		f->fresh_cap = cap;
-	}
-	maildir_name_parse(zs_span_str(name), &n);
-	f->fresh[f->fresh_n++] = (struct maildir_fresh){.base = zs_hash64(0, n.base)};
-	return 0;
-}
-
 /* A record: number of the list, big endian, and the name; generation, type, inode. */
 static int on_name(void *ctx, const struct scan_found *found, struct zs_err *err)
 {
@@ -307,8 +289,6 @@ static int on_name(void *ctx, const struct scan_found *found, struct zs_err *err
 	value[0] = list->generation;
 	value[1] = found->type;
 	zs_put_u64(value + 2, found->ino);
-	if (l->kind == MAILDIR_NEW && fresh_add(l->f, found->name, err) < 0)
-		return -1;
 	return zs_sorter_add(l->a->names, zs_span(key, 4 + n), zs_span(value, sizeof value), err);
 }
 
@@ -337,8 +317,6 @@ static int list_read(struct listing *l, uint8_t *dents, struct zs_err *err)
 	struct stat st;
 
 	list->generation++;
-	if (l->kind == MAILDIR_NEW)
-		l->f->fresh_n = 0;
 	if (fd < 0 || fstat(fd, &st) < 0) {
 		list->is_lost = 1;
 		(void)zs_fail_sys(&why, ZS_SOURCE, errno, "cannot open the directory");
@@ -398,13 +376,6 @@ static long list_round(struct maildir_account *a, uint8_t *dents, int *out_racy,
 	return count;
 }
 
-static int fresh_cmp(const void *a, const void *b)
-{
-	const struct maildir_fresh *x = a, *y = b;
-
-	return (x->base > y->base) - (x->base < y->base);
-}
-
 /* What the last round found unchanged is as it was read; of the rest, everything that was ever seen is taken. */
 static void settle(struct maildir_account *a)
 {
@@ -413,8 +384,7 @@ static void settle(struct maildir_account *a)
 		struct maildir_list *list = &l.f->list[l.kind];
 
 		list->is_settled = !list->is_there || list->is_lost || !list_changed(&l);
-		if (l.kind == MAILDIR_NEW && l.f->fresh_n)
-			qsort(l.f->fresh, l.f->fresh_n, sizeof *l.f->fresh, fresh_cmp);
+		a->is_restless |= !list->is_settled;
 	}
 }
 
@@ -450,12 +420,11 @@ static int list_all(struct maildir_account *a, struct zs_err *err)
 /* ---------------------------------------------------------------------- reading */
 
 /*
- * A list that never came to rest may lack a name in each round, but has it in one of them.  What is not in new any more
- * is in cur by then.
+ * Where not everything came to rest, each round may lack a name, but one of them has it: then what any round saw counts.
  */
-static int takes(const struct maildir_list *l, uint8_t generation)
+static int takes(const struct maildir_account *a, uint32_t number, uint8_t generation)
 {
-	return generation == l->generation || (!l->is_settled && l->kind == MAILDIR_CUR);
+	return a->is_restless || generation == a->lists[number]->generation;
 }
 
 /* The next record that counts to a->head. */
@@ -473,7 +442,7 @@ static int read_head(struct maildir_account *a, struct zs_err *err)
 		a->head.number = number;
 		a->head.type = value.p[1];
 		a->head.ino = zs_get_u64(value.p + 2);
-		if (!takes(a->lists[number], value.p[0]))
+		if (!takes(a, number, value.p[0]))
 			continue;
 		zs_buf_clear(&a->head.name);
 		if (zs_buf_add(&a->head.name, key.p + 4, key.n - 4, err) < 0)
@@ -503,6 +472,49 @@ int maildir_account_next(struct maildir_account *a, const struct maildir_list *l
 		is_same = a->has_head && a->head.number == l->number &&
 		    zs_span_eq(zs_buf_span(&a->head.name), zs_buf_span(&a->taken.name)); /* seen in two rounds */
 	} while (is_same);
+	return 1;
+}
+
+/* ------------------------------------------------------------- what has been given */
+
+/* Into a table of cap slots, 0: free.  1, or 0: it is there already. */
+static int put(uint64_t *table, size_t cap, uint64_t ino)
+{
+	size_t at = (size_t)(zs_hash64(0, zs_span(&ino, sizeof ino)) & (cap - 1));
+
+	while (table[at] && table[at] != ino)
+		at = (at + 1) & (cap - 1);
+	if (table[at])
+		return 0;
+	table[at] = ino;
+	return 1;
+}
+
+static int grow(struct maildir_account *a, struct zs_err *err)
+{
+	size_t cap = a->given_cap ? 2 * a->given_cap : 1024;
+	uint64_t *v = calloc(cap, sizeof *v);
+
+	if (!v)
+		return zs_fail_nomem(err);
+	for (size_t i = 0; i < a->given_cap; i++)
+		if (a->given[i])
+			(void)put(v, cap, a->given[i]);
+	free(a->given);
+	a->given = v;
+	a->given_cap = cap;
+	return 0;
+}
+
+int maildir_account_give(struct maildir_account *a, const struct stat *st, struct zs_err *err)
+{
+	if (!a->is_restless || st->st_nlink > 1 || !st->st_ino)
+		return 1;
+	if (2 * a->given_n >= a->given_cap && grow(a, err) < 0)
+		return -1;
+	if (!put(a->given, a->given_cap, st->st_ino))
+		return 0;
+	a->given_n++;
 	return 1;
 }
 

@@ -44,7 +44,6 @@ int maildir_cursor_begin(struct maildir_cursor *c, struct maildir_folder *folder
 	c->path_n = c->w->path.n;
 	c->depth = c->w->scan.depth;
 	c->n = c->next = 0;
-	zs_buf_clear(&c->last);
 	return 1;
 }
 
@@ -63,62 +62,10 @@ void maildir_cursor_fini(struct maildir_cursor *c)
 {
 	maildir_cursor_end(c);
 	zs_buf_fini(&c->names);
-	zs_buf_fini(&c->last);
 	free(c->v);
 }
 
-static struct zs_span base_of(const struct maildir_cursor *c, const struct maildir_seen *e)
-{
-	return zs_span(c->names.p + e->name_at, e->base_n);
-}
-
-static int same_base(const struct maildir_cursor *c, const struct maildir_seen *a, const struct maildir_seen *b)
-{
-	return zs_span_eq(base_of(c, a), base_of(c, b));
-}
-
-/* ------------------------------------------------------------------ was it given? */
-
-static struct maildir_fresh *find_fresh(const struct maildir_cursor *c, struct zs_span base)
-{
-	const struct maildir_folder *f = c->folder;
-	uint64_t key = zs_hash64(0, base);
-	size_t low = 0, high = f->fresh_n;
-
-	while (low < high) {
-		size_t mid = low + (high - low) / 2;
-
-		if (f->fresh[mid].base < key)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < f->fresh_n && f->fresh[low].base == key ? &f->fresh[low] : NULL;
-}
-
-/* A message that is not where it was listed: was it listed, and given, where it is? */
-static int is_given(const struct maildir_cursor *c, size_t i)
-{
-	const struct maildir_seen *e = &c->v[i];
-	const struct maildir_fresh *fresh;
-
-	if (i + 1 < c->n && same_base(c, e, e + 1))
-		return 1; /* under its next name, if it is anywhere */
-	if (i > 0 && same_base(c, e, e - 1) && !e[-1].is_gone)
-		return 1;
-	if (i == 0 && zs_span_eq(zs_buf_span(&c->last), base_of(c, e)))
-		return 1;
-	fresh = c->kind == MAILDIR_NEW ? find_fresh(c, base_of(c, e)) : NULL;
-	return fresh && fresh->is_given;
-}
-
 /* ------------------------------------------------------------------------ looking */
-
-static int want_add(const struct maildir_cursor *c, const struct maildir_seen *e, struct maildir_want *out)
-{
-	*out = (struct maildir_want){.base = base_of(c, e), .ino = e->ino, .size = -1};
-	return 1;
-}
 
 /* Where want is now, into e.  1; 0: it moved on already; -1. */
 static int take_found(struct maildir_cursor *c, struct maildir_seen *e, const struct maildir_want *want, struct zs_err *err)
@@ -148,9 +95,15 @@ static int look_once(struct maildir_cursor *c, struct maildir_want *wants, size_
 	int rc;
 
 	*out_left = 0;
-	for (size_t i = 0; i < c->n; i++)
-		if (c->v[i].sys == ENOENT && !c->v[i].is_gone)
-			n += (size_t)want_add(c, &c->v[i], &wants[n]);
+	for (size_t i = 0; i < c->n; i++) {
+		const struct maildir_seen *e = &c->v[i];
+		struct maildir_name name;
+
+		if (e->sys != ENOENT || e->is_gone)
+			continue;
+		maildir_name_parse(zs_span(c->names.p + e->name_at, e->name_n), &name);
+		wants[n++] = (struct maildir_want){.base = name.base, .ino = e->ino, .size = -1};
+	}
 	if (!n)
 		return 0;
 	rc = maildir_look(c->folder, wants, n, &why);
@@ -185,10 +138,8 @@ static int look_all(struct maildir_cursor *c, struct zs_err *err)
 	size_t left = 0;
 	int rc = 0;
 
-	for (size_t i = 0; i < c->n; i++) {
-		c->v[i].is_gone = c->v[i].sys == ENOENT && is_given(c, i);
-		left += c->v[i].sys == ENOENT && !c->v[i].is_gone;
-	}
+	for (size_t i = 0; i < c->n; i++)
+		left += c->v[i].sys == ENOENT;
 	if (!left)
 		return 0;
 	if (!(wants = malloc(c->n * sizeof *wants)))
@@ -204,18 +155,12 @@ static int look_all(struct maildir_cursor *c, struct zs_err *err)
 static int window_add(struct maildir_cursor *c, const struct maildir_found *found, struct zs_err *err)
 {
 	struct maildir_seen *e = &c->v[c->n];
-	struct maildir_fresh *fresh;
-	struct maildir_name name;
 
-	*e = (struct maildir_seen){.name_at = c->names.n, .name_n = found->name.n, .type = found->type, .ino = found->ino};
+	*e = (struct maildir_seen){.name_at = c->names.n, .name_n = found->name.n, .ino = found->ino};
 	if (zs_buf_add_span(&c->names, zs_buf_span(&found->name), err) < 0 || zs_buf_add_u8(&c->names, 0, err) < 0)
 		return -1;
-	maildir_name_parse(zs_span(c->names.p + e->name_at, e->name_n), &name);
-	e->base_n = name.base.n;
 	if (fstatat(c->fd, (const char *)c->names.p + e->name_at, &e->st, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
 		e->sys = errno;
-	if (c->kind == MAILDIR_CUR && (fresh = find_fresh(c, name.base)))
-		fresh->is_given = 1;
 	c->n++;
 	return 0;
 }
@@ -226,13 +171,6 @@ static int window_fill(struct maildir_cursor *c, struct zs_err *err)
 	struct maildir_account *a = c->folder->account;
 	int rc = 1;
 
-	if (c->n) {
-		const struct maildir_seen *e = &c->v[c->n - 1];
-
-		zs_buf_clear(&c->last);
-		if (zs_buf_add_span(&c->last, e->is_gone ? zs_span(NULL, 0) : base_of(c, e), err) < 0)
-			return -1;
-	}
 	c->n = c->next = 0;
 	zs_buf_clear(&c->names);
 	while (c->n < WINDOW && (rc = maildir_account_next(a, &c->folder->list[c->kind], err)) > 0)
@@ -251,8 +189,10 @@ static int give_file(struct maildir_cursor *c, const struct maildir_seen *e, str
 	struct walker_place at = {.dir = c->dir, .fd = c->fd, .name = name, .st = &e->st};
 	struct maildir_item item = {.folder = name[0] == '.' ? NULL : c->folder, .name = zs_span(name, e->name_n)};
 	struct dir *moved = NULL;
-	int rc;
+	int rc = maildir_account_give(c->folder->account, &e->st, err);
 
+	if (rc <= 0)
+		return rc < 0 ? -1 : WALKER_AGAIN;
 	if (e->folder) {
 		at.name = (const char *)c->names.p + e->actual_at;
 		moved = dirs_new(&c->w->dirs, e->folder->dir, maildir_look_dir(e->kind), 3);

@@ -54,7 +54,7 @@ static void sort_by(struct look *l, int by_inode)
 	for (size_t i = 0; i < l->left; i++) {
 		const struct maildir_want *w = &l->v[i];
 
-		if (!w->folder)
+		if (!w->is_sure)
 			l->order[l->n++] = (struct sought){by_inode ? w->ino : zs_hash64(0, w->base), i};
 	}
 	qsort(l->order, l->n, sizeof *l->order, sought_cmp);
@@ -97,8 +97,10 @@ static int on_name(void *ctx, const struct scan_found *found, struct zs_err *err
 	for (; low < l->n && l->order[low].key == key; low++) {
 		struct maildir_want *w = &l->v[l->order[low].i];
 
-		if (l->by_inode ? !is_same_file(l, w, found->name) : !zs_span_eq(w->base, parsed.base))
+		/* A rename keeps the inode; a base with another one is taken if nothing better comes. */
+		if (w->is_sure || (l->by_inode ? !is_same_file(l, w, found->name) : !zs_span_eq(w->base, parsed.base)))
 			continue;
+		w->is_sure = found->ino == w->ino;
 		w->folder = l->folder;
 		w->kind = l->kind;
 		memcpy(w->name, found->name, n + 1);
@@ -128,7 +130,7 @@ static size_t count_left(const struct look *l)
 	size_t n = 0;
 
 	for (size_t i = 0; i < l->left; i++)
-		n += !l->v[i].folder;
+		n += !l->v[i].is_sure;
 	return n;
 }
 
@@ -144,21 +146,13 @@ static int64_t change_time(const struct maildir_folder *folder, enum maildir_kin
 	return fd < 0 ? 0 : walker_ns(st.st_mtim);
 }
 
-/* In the folder's own directories, until it is certain that reading them has not missed a name. */
+/* In the folder's own directories, by what of a name does not change. */
 static int look_here(struct look *l, struct maildir_folder *folder, uint8_t *dents, struct zs_err *err)
 {
-	for (int i = 0; i < MAILDIR_LOOKS && count_left(l); i++) {
-		int64_t before[2] = {change_time(folder, MAILDIR_NEW), change_time(folder, MAILDIR_CUR)};
-
-		sort_by(l, 0);
-		if (read_list(l, folder, MAILDIR_CUR, dents, err) <= 0)
-			return -1;
-		if (folder->list[MAILDIR_NEW].is_there && read_list(l, folder, MAILDIR_NEW, dents, err) <= 0)
-			return -1;
-		if (before[0] == change_time(folder, MAILDIR_NEW) && before[1] == change_time(folder, MAILDIR_CUR))
-			break;
-	}
-	return 0;
+	sort_by(l, 0);
+	if (read_list(l, folder, MAILDIR_CUR, dents, err) <= 0)
+		return -1;
+	return folder->list[MAILDIR_NEW].is_there && read_list(l, folder, MAILDIR_NEW, dents, err) <= 0 ? -1 : 0;
 }
 
 static int has_changed(const struct maildir_folder *folder, enum maildir_kind kind)
@@ -168,22 +162,37 @@ static int has_changed(const struct maildir_folder *folder, enum maildir_kind ki
 	return list->is_there && (!list->is_settled || change_time(folder, kind) != list->mtime_ns);
 }
 
+/* In folders of the account that have changed since they were listed, by inode: a move may bring a new name altogether. */
 static int look_elsewhere(struct look *l, struct maildir_folder *folder, uint8_t *dents, struct zs_err *err)
 {
 	const struct maildir_account *a = folder->account;
 
 	sort_by(l, 1);
-	for (size_t i = 0; i < 2 * a->n; i++) {
+	for (size_t i = 0; i < 2 * a->n && count_left(l); i++) {
 		struct maildir_folder *other = a->folders[i / 2];
 		enum maildir_kind kind = i % 2 ? MAILDIR_CUR : MAILDIR_NEW;
 
-		if (other == folder || !has_changed(other, kind) || other->list[kind].dev != folder->list[MAILDIR_CUR].dev)
+		if (!has_changed(other, kind) || other->list[kind].dev != folder->list[MAILDIR_CUR].dev)
 			continue;
 		if (read_list(l, other, kind, dents, err) < 0)
 			return -1;
 		zs_err_clear(err); /* one that cannot be read is no place where it could have been put */
 	}
 	return 0;
+}
+
+/* The times of all directories of the account in one number: what moved while they were read may have been missed. */
+static uint64_t change_sum(const struct maildir_account *a)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < 2 * a->n; i++) {
+		enum maildir_kind kind = i % 2 ? MAILDIR_CUR : MAILDIR_NEW;
+		int64_t t = a->folders[i / 2]->list[kind].is_there ? change_time(a->folders[i / 2], kind) : 0;
+
+		sum = zs_hash64(sum, zs_span(&t, sizeof t));
+	}
+	return sum;
 }
 
 int maildir_look(struct maildir_folder *folder, struct maildir_want *v, size_t n, struct zs_err *err)
@@ -193,16 +202,22 @@ int maildir_look(struct maildir_folder *folder, struct maildir_want *v, size_t n
 	int rc = -1;
 
 	l.order = malloc(n * sizeof *l.order);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		v[i].folder = NULL;
+		v[i].is_sure = 0;
+	}
 	if (!dents || !l.order) {
 		(void)zs_fail_nomem(err);
 		goto out;
 	}
-	if (look_here(&l, folder, dents, err) < 0)
-		goto out;
-	if (count_left(&l) && look_elsewhere(&l, folder, dents, err) < 0)
-		goto out;
+	for (int i = 0; i < MAILDIR_LOOKS && count_left(&l); i++) {
+		uint64_t before = change_sum(folder->account);
+
+		if (look_here(&l, folder, dents, err) < 0 || (count_left(&l) && look_elsewhere(&l, folder, dents, err) < 0))
+			goto out;
+		if (before == change_sum(folder->account))
+			break;
+	}
 	rc = 0;
 out:
 	free(dents);

@@ -33,7 +33,6 @@ int maildir_name_is_lock(struct zs_span name);
 
 enum maildir_kind { MAILDIR_NEW, MAILDIR_CUR };
 struct maildir_list { /* "new" or "cur" of a folder, as it was when the account was listed */
-	enum maildir_kind kind;
 	uint32_t number;      /* of the account's, in the order of paths */
 	uint8_t generation;   /* how often it was read: it is read again until it does not change */
 	int is_there, is_lost, is_racy; /* lost: could not be read; racy: changed shortly before it was read */
@@ -41,15 +40,13 @@ struct maildir_list { /* "new" or "cur" of a folder, as it was when the account 
 	dev_t dev;
 	int64_t mtime_ns, ctime_ns; /* before it was read last */
 };
-struct maildir_folder { /* does not change once the account is listed, but for what the scan knows of new */
+struct maildir_folder { /* does not change once the account is listed */
 	struct maildir_account *account;
 	struct dir *dir;     /* counted */
 	struct zs_buf path;  /* below the account's directory */
 	struct zs_buf name;  /* for people */
 	struct maildir_keywords keywords;
 	struct maildir_list list[2]; /* by kind */
-	struct maildir_fresh { uint64_t base; int is_given; } *fresh; /* hashes of what new held, sorted; given as part of cur */
-	size_t fresh_n, fresh_cap;
 };
 struct maildir_stats { atomic_ullong renamed, deleted; };
 struct maildir_found { /* a name in a list */
@@ -77,6 +74,9 @@ struct maildir_account {
 	struct zs_sorter *names; /* of all lists */
 	struct maildir_found head, taken;
 	int has_head;
+	int is_restless; /* not everything came to rest: a message may be in two lists, so what has been given is known */
+	uint64_t *given; /* inodes, a hash table */
+	size_t given_n, given_cap;
 };
 /* Does the directory `name` in the open directory `at` hold a Maildir (name ".": it itself)?  1, 0. */
 int maildir_account_is_maildir(int at, const char *name);
@@ -90,6 +90,9 @@ struct maildir_folder *maildir_account_folder(const struct maildir_account *a, s
 /* The next name of a list; lists must be asked for in the order of paths.  1 with a->taken, 0, -1. */
 int maildir_account_next(struct maildir_account *a, const struct maildir_list *l, struct zs_err *err);
 
+/* 1: this file is to be given, and is known to have been; 0: it was, from another list or under another name; -1. */
+int maildir_account_give(struct maildir_account *a, const struct stat *st, struct zs_err *err);
+
 /* ----------------------------------------------------------- maildir_look.c */
 
 #define MAILDIR_LOOKS 4 /* so often a message is looked for that is renamed while we look */
@@ -97,7 +100,8 @@ struct maildir_want { /* a message that is not under its name any more */
 	struct zs_span base;
 	uint64_t ino;
 	int64_t size, mtime_ns;	/* size -1: not known */
-	struct maildir_folder *folder; /* where it is: NULL: nowhere */
+	struct maildir_folder *folder; /* where it is; NULL: nowhere */
+	int is_sure;		       /* the same inode, too */
 	enum maildir_kind kind;
 	char name[ZS_COMPONENT_MAX + 1];
 };
@@ -122,8 +126,7 @@ int maildir_message_item(struct walker *w, struct walker_place *at, const struct
 /* --------------------------------------------------------- maildir_cursor.c */
 
 struct maildir_seen { /* a name of the list, looked at */
-	size_t name_at, name_n, base_n; /* in names, with a NUL behind */
-	uint8_t type;
+	size_t name_at, name_n; /* in names, with a NUL behind */
 	uint64_t ino;
 	int sys; /* why it cannot be given; 0: it can */
 	int is_gone;
@@ -139,7 +142,7 @@ struct maildir_cursor { /* one list being given */
 	struct dir *dir;
 	int fd, fd_is_ours;
 	size_t path_n, depth; /* of the directory's path; of the scan when it was entered */
-	struct zs_buf names, last; /* last: base of the one given last */
+	struct zs_buf names;
 	struct maildir_seen *v;
 	size_t n, next;
 };
