@@ -111,7 +111,7 @@ static int has_changed(const struct mbox_box *b)
 /* 1, 0 no mbox, -1; *out_changed: it was written to meanwhile. */
 static int parse_once(struct mbox_box *b, int *out_changed, struct zs_err *err)
 {
-	const struct mbox_input in = {b, box_read};
+	const struct mbox_input in = {.ctx = b, .read = box_read};
 	const struct mbox_sink sink = {b, on_message, on_issue, on_stop};
 	int rc;
 

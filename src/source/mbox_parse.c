@@ -19,7 +19,7 @@ struct parser {
 	enum mbox_format format;
 	uint8_t *window;
 	uint64_t from; /* of the window */
-	size_t n;
+	size_t n, cap;
 	int at_end;    /* the window reaches the end of the file */
 	int is_told;   /* the format was, and was not guessed */
 	struct zs_hasher *all, *header, *body;
@@ -38,9 +38,9 @@ static int see(struct parser *p, uint64_t at, size_t need, struct zs_span *out, 
 
 	if (at < p->from || at > p->from + p->n || (!p->at_end && at + need > p->from + p->n)) {
 		p->from = begin;
-		if (p->in->read(p->in->ctx, begin, p->window, WINDOW, &p->n, err) < 0)
+		if (p->in->read(p->in->ctx, begin, p->window, p->cap, &p->n, err) < 0)
 			return -1;
-		p->at_end = p->n < WINDOW;
+		p->at_end = p->n < p->cap;
 		if (at > p->from + p->n) { /* cut shorter while we read */
 			*out = zs_span(p->window, 0);
 			return 0;
@@ -90,8 +90,12 @@ enum verdict { TEXT, SEPARATOR, BROKEN };
 /* Is the line at the beginning of s, which begins with "From ", one between messages?  s has AHEAD bytes, or all there are. */
 static enum verdict judge(struct zs_span s, int after_blank)
 {
-	struct zs_span line = line_of(s), next = after(s, line);
+	struct zs_span line, next;
 
+	if (s.n > AHEAD) /* whatever the window holds */
+		s.n = AHEAD;
+	line = line_of(s);
+	next = after(s, line);
 	if (line.n > MBOX_LINE_MAX || !line.n || line.p[line.n - 1] != '\n')
 		return TEXT;
 	if (mbox_line_is_from(line) && (mbox_line_field(next) || (next.n > 6 && !memcmp(next.p, ">From ", 6))))
@@ -161,6 +165,8 @@ static int read_header(struct parser *p, uint64_t from, struct header *out, stru
 
 		if (see(p, at, AHEAD, &s, err) < 0)
 			return -1;
+		if (s.n > AHEAD)
+			s.n = AHEAD;
 		line = line_of(s);
 		out->body = at;
 		if (!line.n) {
@@ -199,6 +205,8 @@ static void hash_body(struct parser *p, struct zs_span s, struct mbox_message *m
 	zs_hasher_add(p->all, s);
 	zs_hasher_add(p->body, s);
 	m->may_be_quoted |= s.n >= 6 && memmem(s.p, s.n, ">From ", 6) != NULL;
+	/* One that the end of this piece cuts in two, perhaps. */
+	m->may_be_quoted |= memchr(s.p + (s.n > 5 ? s.n - 5 : 0), '>', s.n > 5 ? 5 : s.n) != NULL;
 }
 
 /* Bytes [at, to) through the hashes. */
@@ -215,8 +223,6 @@ static int pass_body(struct parser *p, uint64_t at, uint64_t to, struct mbox_mes
 			s.n = (size_t)(to - at);
 		hash_body(p, s, m);
 		at += s.n;
-		/* A ">From " that the window cuts in two must be found, too. */
-		m->may_be_quoted |= at < to && memchr(s.p + (s.n > 5 ? s.n - 5 : 0), '>', s.n > 5 ? 5 : s.n) != NULL;
 		if (p->sink->stop && p->sink->stop(p->sink->ctx, err) < 0)
 			return -1;
 	}
@@ -449,10 +455,11 @@ static int parse(struct parser *p, struct zs_err *err)
 
 int mbox_parse(const struct mbox_input *in, enum mbox_format format, const struct mbox_sink *sink, struct zs_err *err)
 {
-	struct parser p = {.in = in, .sink = sink, .format = format, .is_told = format != MBOX_AUTO, .window = malloc(WINDOW), .all = zs_hasher_new(),
-	    .header = zs_hasher_new(), .body = zs_hasher_new()};
+	struct parser p = {.in = in, .sink = sink, .format = format, .is_told = format != MBOX_AUTO, .cap = in->window ? in->window : WINDOW,
+	    .all = zs_hasher_new(), .header = zs_hasher_new(), .body = zs_hasher_new()};
 	int rc;
 
+	p.window = malloc(p.cap);
 	rc = p.window && p.all && p.header && p.body ? parse(&p, err) : zs_fail_nomem(err);
 	free(p.window);
 	zs_hasher_free(p.all);

@@ -31,6 +31,7 @@ enum mbox_issue { /* what is wrong with a file, and where */
 struct mbox_input { /* the file */
 	void *ctx;
 	int (*read)(void *ctx, uint64_t at, void *p, size_t n, size_t *out_n, struct zs_err *err); /* as zs_pread_full */
+	size_t window; /* bytes to hold at a time, 4096 or more; 0: as many as is good */
 };
 struct mbox_message {
 	uint64_t at, bytes;    /* without the From_ line and the empty line that ends it */
