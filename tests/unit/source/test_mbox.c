@@ -6,11 +6,24 @@
 #include <dirent.h>
 #include <sys/wait.h>
 
-struct mail { struct walk w; struct zs_url url; };
+struct mail { struct walk w; struct zs_url url; int appends; }; /* appends: so often the file grows while it is parsed */
+
+static int append(void *ctx)
+{
+	struct mail *m = ctx;
+	int fd;
+
+	if (m->appends-- <= 0)
+		return 0;
+	fd = open("joe", O_WRONLY | O_APPEND);
+	assert_int_equal(write(fd, "x\n", 2), 2);
+	return close(fd);
+}
 
 static int mail_new(struct mail *m, const char *url)
 {
-	const struct zs_source_settings settings = {.problem = note_problem, .ctx = &m->w.problems, .tmp_dir = util_dir};
+	const struct zs_source_settings settings = {.problem = note_problem, .ctx = &m->w.problems, .tmp_dir = util_dir, .stop = append,
+	    .stop_ctx = m};
 	struct zs_server_settings server = {.url = &m->url, .root = zs_span_str("m")};
 
 	assert_int_equal(zs_url_parse(url, &m->url, &m->w.err), 0);
@@ -452,6 +465,31 @@ static void test_changes(void **state)
 	mail_close(&m);
 }
 
+/* It grows while its messages are looked for: once, and then it is looked at again; always, and then that is told. */
+static void test_grows(void **state)
+{
+	struct mail m = {0};
+	char *got;
+
+	(void)state;
+	put_file("joe", one);
+	m.appends = 1;
+	mail_open(&m, "mbox:joe?lock=none");
+	walk_into(&m, "m/messages/joe/20260101-100001");
+	check_content(&m, "Subject: 2\nX-Keywords: tag\nX-UID: 5\n\nbody\n\nx\n");
+	assert_int_equal(m.w.problems.n, 0);
+	mail_close(&m);
+	put_file("joe", one);
+	m.appends = 100000;
+	mail_open(&m, "mbox:joe?lock=none");
+	got = all_paths(&m);
+	assert_string_equal(got, "m\nm/files\nm/files/joe\nm/messages\n");
+	assert_int_equal(m.w.problems.n, 1);
+	assert_non_null(strstr(m.w.problems.text, "changes all the time"));
+	free(got);
+	mail_close(&m);
+}
+
 static void test_gone(void **state)
 {
 	struct mail m = {0};
@@ -480,7 +518,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_directory), TEST(test_file), TEST(test_large_message), TEST(test_names_stay), TEST(test_bad_files), TEST(test_options),
-		TEST(test_locked), TEST(test_keeps_out), TEST(test_waits), TEST(test_changes), TEST(test_gone),
+		TEST(test_locked), TEST(test_keeps_out), TEST(test_waits), TEST(test_changes), TEST(test_grows), TEST(test_gone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
