@@ -311,7 +311,7 @@ void sql_snapshot_was_read(struct sql_source *s, unsigned flags)
 	}
 }
 
-void sql_snapshot_fini(struct sql_source *s)
+void sql_snapshot_release(struct sql_source *s)
 {
 	struct sql_snapshot *p = &s->snapshot;
 
@@ -320,11 +320,18 @@ void sql_snapshot_fini(struct sql_source *s)
 	p->holds_stage = 0;
 	for (unsigned i = 0; i < p->readers_n; i++)
 		sql_conn_close(&p->readers[i]);
+	sql_conn_close(&p->locker);
+	sql_conn_close(&p->again);
+}
+
+void sql_snapshot_fini(struct sql_source *s)
+{
+	struct sql_snapshot *p = &s->snapshot;
+
+	sql_snapshot_release(s);
 	free(p->readers);
 	p->readers = NULL;
 	p->readers_n = 0;
-	sql_conn_close(&p->locker);
-	sql_conn_close(&p->again);
 	position_fini(&p->position);
 	position_fini(&p->again_position);
 }

@@ -215,6 +215,7 @@ int sql_snapshot_again(struct sql_source *s, struct zs_err *err) ZS_MUST_USE; /*
 /* The connection for the next table, of all that there are the number-th. */
 struct sql_conn *sql_snapshot_reader(struct sql_source *s, size_t number, unsigned flags);
 void sql_snapshot_was_read(struct sql_source *s, unsigned flags); /* a table that sql_snapshot_reader was asked for */
+void sql_snapshot_release(struct sql_source *s); /* everything was read: let go what is held */
 void sql_snapshot_fini(struct sql_source *s);
 
 /* ----------------------------------------------------------------- sql_table.c */

@@ -205,6 +205,7 @@ static int step_tables(struct sql_source *s, int *more, struct zs_err *err)
 
 static int step_summary(struct sql_source *s, struct zs_err *err)
 {
+	sql_snapshot_release(s); /* other sources may take long after this one */
 	zs_buf_clear(&s->walk.text);
 	if (set_path(s, NULL, NULL, "summary.json", err) < 0 || sql_manifest_summary(s, &s->walk.text, err) < 0)
 		return -1;
@@ -267,7 +268,8 @@ static int take_item(struct sql_source *s, struct zs_source_item *out, struct zs
 {
 	struct sql_walk *w = &s->walk;
 
-	*out = (struct zs_source_item){.content = ZS_KIND_SQL, .serial = 1};
+	/* only the summary is made after its step was left */
+	*out = (struct zs_source_item){.content = w->step == SQL_STEP_END ? ZS_KIND_FILE : ZS_KIND_SQL, .serial = 1};
 	out->entry = (struct zs_entry){.kind = ZS_ENTRY_FILE, .flags = ZS_ENTRY_HAS_MODE, .mode = 0600, .uid = geteuid(), .gid = getegid(),
 	    .mtime_ns = s->snapshot.time_ns, .size = w->bytes, .date_ns = INT64_MIN, .item_date_ns = INT64_MIN};
 	if (take_directory(w, out)) {

@@ -195,7 +195,7 @@ static void wrong_values(void **state)
 /* What is longer than inih's buffer comes out whole; what is longer than our limit is refused. */
 static void long_lines(void **state)
 {
-	char text[2 * CONF_LINE_MAX + 400], value[CONF_LINE_MAX + 200];
+	char text[2 * CONF_LINE_MAX + 800], value[CONF_LINE_MAX + 200];
 	struct conf c;
 
 	(void)state;
