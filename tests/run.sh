@@ -70,7 +70,7 @@ if want gcc || [[ $stages = *" e2e "* || $stages = *" lint "* ]]; then
 fi
 want lint && scripts 'lint/*.sh' BUILD="$work/gcc" ZSTORE="$work/gcc/src/cli/zstore"
 want minimal && build minimal --buildtype=release -Dtests=disabled -Dfuzzing=none -Dtar=disabled -Dstaged=disabled -Dldap=disabled \
-	-Dmariadb=disabled -Dprofiles=disabled -Dhttp=disabled -Dman=disabled && scripts 'e2e/00-minimal.sh' ZSTORE="$work/minimal/src/cli/zstore"
+	-Dmariadb=disabled -Dprofiles=disabled -Dhttp=disabled -Dzimbra=disabled -Dman=disabled && scripts 'e2e/00-minimal.sh' ZSTORE="$work/minimal/src/cli/zstore"
 want clang && CC=clang build clang --buildtype=debugoptimized
 if want fuzz && CC=clang build fuzz --buildtype=debugoptimized -Dfuzzing=libfuzzer -Db_lundef=false -Dtests=enabled; then
 	for target in "$work"/fuzz/tests/fuzz/*/fuzz_*; do
