@@ -210,7 +210,9 @@ struct sql_snapshot {
 	int64_t time_ns;
 	int is_taken, holds_stage, has_binlog;
 };
+/* What was held for it stays held until sql_snapshot_thaw. */
 int sql_snapshot_take(struct sql_source *s, struct zs_err *err) ZS_MUST_USE;
+void sql_snapshot_thaw(struct sql_source *s);
 int sql_snapshot_again(struct sql_source *s, struct zs_err *err) ZS_MUST_USE; /* a fresh one in ->again */
 /* The connection for the next table, of all that there are the number-th. */
 struct sql_conn *sql_snapshot_reader(struct sql_source *s, size_t number, unsigned flags);
