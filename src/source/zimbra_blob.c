@@ -37,45 +37,46 @@ struct zimbra_blob {
 	struct blob_inflater *gz; /* NULL: plain */
 	EVP_MD_CTX *hash;	  /* NULL: not compared */
 	char digest[DIGEST_TEXT + 1];
-	struct zs_buf path; /* with a NUL */
+	char text[DIRS_TEXT];
+	const char *where; /* its path, for messages: in text */
 };
-
-static const char *path_of(const struct zimbra_blob *b)
-{
-	return (const char *)b->path.p;
-}
 
 /* ------------------------------------------------------------------------ open */
 
-static int fail_open(const char *path, int sys, struct zs_err *err)
+static int fail_open(const struct zimbra_blob *b, int sys, struct zs_err *err)
 {
 	if (sys == ELOOP)
-		return zs_fail(err, ZS_SOURCE, "blob %s is no regular file, but a symlink: nothing was read", path);
+		return zs_fail(err, ZS_SOURCE, "blob %s is no regular file, but a symlink: nothing was read", b->where);
 	if (sys == ENXIO)
-		return zs_fail(err, ZS_SOURCE, "blob %s is no regular file: nothing was read", path);
+		return zs_fail(err, ZS_SOURCE, "blob %s is no regular file: nothing was read", b->where);
 	if (sys == EACCES || sys == EPERM)
-		return zs_fail_sys(err, ZS_SOURCE, sys, "cannot open blob %s (run zstore as the user zimbra or as root)", path);
-	return zs_fail_sys(err, ZS_SOURCE, sys, "cannot open blob %s", path);
+		return zs_fail_sys(err, ZS_SOURCE, sys, "cannot open blob %s (run zstore as the user zimbra or as root)", b->where);
+	return zs_fail_sys(err, ZS_SOURCE, sys, "cannot open blob %s", b->where);
 }
 
-/* By its name, or the name's old form: 1, b has its path and descriptor; 0: neither is there. */
+/* By its name, or the name's old form: 1; 0: neither is there; -1. */
 static int open_file(struct zimbra_blob *b, const struct zimbra_volumes *volumes, const struct zimbra_blob_name *name, struct zs_err *err)
 {
 	const int flags = O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+	struct zs_buf path = ZS_BUF_INIT;
+	int rc = 0;
 
-	for (int fallback = 0; fallback < 2; fallback++) {
-		zs_buf_clear(&b->path);
-		if (zimbra_volume_path(volumes, name, fallback, &b->path, err) < 0)
-			return -1;
-		b->fd = open(path_of(b), flags | O_NOATIME);
+	for (int fallback = 0; rc == 0 && fallback < 2; fallback++) {
+		zs_buf_clear(&path);
+		rc = zimbra_volume_path(volumes, name, fallback, &path, err);
+		if (rc < 0)
+			break;
+		b->where = dirs_text_path(zs_buf_span(&path), b->text);
+		b->fd = open((const char *)path.p, flags | O_NOATIME);
 		if (b->fd < 0 && errno == EPERM)
-			b->fd = open(path_of(b), flags);
+			b->fd = open((const char *)path.p, flags);
 		if (b->fd >= 0)
-			return 1;
-		if (errno != ENOENT)
-			return fail_open(path_of(b), errno, err);
+			rc = 1;
+		else if (errno != ENOENT)
+			rc = fail_open(b, errno, err);
 	}
-	return 0;
+	zs_buf_fini(&path);
+	return rc;
 }
 
 static int start_hash(struct zimbra_blob *b, struct zs_span digest, struct zs_err *err)
@@ -84,13 +85,13 @@ static int start_hash(struct zimbra_blob *b, struct zs_span digest, struct zs_er
 		return 0;
 	if (digest.n != DIGEST_TEXT && digest.n != DIGEST_TEXT_OLD)
 		return zs_fail(err, ZS_SOURCE, "blob %s: its row has a digest of unknown form (%zu characters; SHA-256 has %d, SHA-1 has %d)",
-		    path_of(b), digest.n, DIGEST_TEXT, DIGEST_TEXT_OLD);
+		    b->where, digest.n, DIGEST_TEXT, DIGEST_TEXT_OLD);
 	memcpy(b->digest, digest.p, digest.n);
 	b->hash = EVP_MD_CTX_new();
 	if (!b->hash)
 		return zs_fail_nomem(err);
 	if (EVP_DigestInit_ex(b->hash, digest.n == DIGEST_TEXT ? EVP_sha256() : EVP_sha1(), NULL) != 1)
-		return zs_fail(err, ZS_SOURCE, "blob %s: libcrypto offers no %s, so its digest cannot be verified", path_of(b),
+		return zs_fail(err, ZS_SOURCE, "blob %s: libcrypto offers no %s, so its digest cannot be verified", b->where,
 		    digest.n == DIGEST_TEXT ? "SHA-256" : "SHA-1");
 	return 0;
 }
@@ -132,14 +133,14 @@ static int start_content(struct zimbra_blob *b, struct zs_err *err)
 		(void)posix_fadvise(b->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
 	if (length == b->size)
 		return 0;
-	if (zs_pread_full(b->fd, magic, sizeof magic, 0, &n, ZS_SOURCE, path_of(b), err) < 0)
+	if (zs_pread_full(b->fd, magic, sizeof magic, 0, &n, ZS_SOURCE, b->where, err) < 0)
 		return -1;
 	if (n == sizeof magic && magic[0] == 0x1f && magic[1] == 0x8b)
 		return start_inflater(b, err);
 	if (length < b->size)
-		return zs_fail(err, ZS_SOURCE, "blob %s is damaged: cut short: %llu of %llu bytes", path_of(b), (unsigned long long)length,
+		return zs_fail(err, ZS_SOURCE, "blob %s is damaged: cut short: %llu of %llu bytes", b->where, (unsigned long long)length,
 		    (unsigned long long)b->size);
-	return zs_fail(err, ZS_SOURCE, "blob %s is damaged: it has %llu bytes, its row says %llu, and it is no gzip", path_of(b),
+	return zs_fail(err, ZS_SOURCE, "blob %s is damaged: it has %llu bytes, its row says %llu, and it is no gzip", b->where,
 	    (unsigned long long)length, (unsigned long long)b->size);
 }
 
@@ -157,11 +158,11 @@ int zimbra_blob_open(const struct zimbra_volumes *v, const struct zimbra_blob_na
 		goto out;
 	rc = -1;
 	if (fstat(b->fd, &b->opened) < 0) {
-		(void)zs_fail_sys(err, ZS_SOURCE, errno, "cannot stat blob %s", path_of(b));
+		(void)zs_fail_sys(err, ZS_SOURCE, errno, "cannot stat blob %s", b->where);
 		goto out;
 	}
 	if (!S_ISREG(b->opened.st_mode)) {
-		(void)fail_open(path_of(b), ENXIO, err);
+		(void)fail_open(b, ENXIO, err);
 		goto out;
 	}
 	if (start_hash(b, name->digest, err) < 0 || start_content(b, err) < 0)
@@ -182,17 +183,17 @@ static int read_plain(struct zimbra_blob *b, void *p, size_t n, size_t *out_n, s
 
 	if (n > left)
 		n = (size_t)left;
-	if (zs_read_full(b->fd, p, n, out_n, ZS_SOURCE, path_of(b), err) < 0)
+	if (zs_read_full(b->fd, p, n, out_n, ZS_SOURCE, b->where, err) < 0)
 		return -1;
 	if (*out_n < n)
-		return zs_fail(err, ZS_SOURCE, "blob %s was cut short while it was read: %llu of %llu bytes", path_of(b),
+		return zs_fail(err, ZS_SOURCE, "blob %s was cut short while it was read: %llu of %llu bytes", b->where,
 		    (unsigned long long)(b->at + *out_n), (unsigned long long)b->size);
 	return 0;
 }
 
 static int fail_gzip(const struct zimbra_blob *b, const char *what, struct zs_err *err)
 {
-	return zs_fail(err, ZS_SOURCE, "blob %s is damaged: broken gzip: %s (%llu bytes; inflated %llu of %llu)", path_of(b), what,
+	return zs_fail(err, ZS_SOURCE, "blob %s is damaged: broken gzip: %s (%llu bytes; inflated %llu of %llu)", b->where, what,
 	    (unsigned long long)b->opened.st_size, (unsigned long long)b->at, (unsigned long long)b->size);
 }
 
@@ -206,7 +207,7 @@ static int fill_input(struct zimbra_blob *b, size_t want, struct zs_err *err)
 		return 0;
 	if (gz->z.avail_in)
 		memmove(gz->input, gz->z.next_in, gz->z.avail_in);
-	if (zs_read_full(b->fd, gz->input + gz->z.avail_in, INPUT_BYTES - gz->z.avail_in, &n, ZS_SOURCE, path_of(b), err) < 0)
+	if (zs_read_full(b->fd, gz->input + gz->z.avail_in, INPUT_BYTES - gz->z.avail_in, &n, ZS_SOURCE, b->where, err) < 0)
 		return -1;
 	gz->file_at_end = n < INPUT_BYTES - gz->z.avail_in;
 	gz->z.next_in = gz->input;
@@ -273,7 +274,7 @@ static int read_inflated(struct zimbra_blob *b, void *p, size_t n, size_t *out_n
 		return fail_gzip(b, "there is more in it than its row says", err);
 	*out_n = left ? room - gz->z.avail_out : 0;
 	if (left && *out_n == 0)
-		return zs_fail(err, ZS_SOURCE, "blob %s is damaged: it inflates to %llu of %llu bytes", path_of(b), (unsigned long long)b->at,
+		return zs_fail(err, ZS_SOURCE, "blob %s is damaged: it inflates to %llu of %llu bytes", b->where, (unsigned long long)b->at,
 		    (unsigned long long)b->size);
 	return 0;
 }
@@ -286,13 +287,13 @@ static int verify_digest(struct zimbra_blob *b, struct zs_err *err)
 	if (!b->hash)
 		return 0;
 	if (EVP_DigestFinal_ex(b->hash, raw, &n) != 1)
-		return zs_fail(err, ZS_SOURCE, "blob %s: libcrypto cannot end its digest", path_of(b));
+		return zs_fail(err, ZS_SOURCE, "blob %s: libcrypto cannot end its digest", b->where);
 	(void)EVP_EncodeBlock(text, raw, (int)n);
 	for (uint8_t *c = text; *c; c++)
 		if (*c == '/')
 			*c = ',';
 	if (strcmp((const char *)text, b->digest) != 0)
-		return zs_fail(err, ZS_SOURCE, "blob %s is not what its row says: digest %s, expected %s", path_of(b), (const char *)text, b->digest);
+		return zs_fail(err, ZS_SOURCE, "blob %s is not what its row says: digest %s, expected %s", b->where, (const char *)text, b->digest);
 	return 0;
 }
 
@@ -308,7 +309,7 @@ static int read_some(struct zimbra_blob *b, void *p, size_t n, size_t *out_n, st
 	}
 	b->at += *out_n;
 	if (b->hash && EVP_DigestUpdate(b->hash, p, *out_n) != 1)
-		return zs_fail(err, ZS_SOURCE, "blob %s: libcrypto cannot go on with its digest", path_of(b));
+		return zs_fail(err, ZS_SOURCE, "blob %s: libcrypto cannot go on with its digest", b->where);
 	return 0;
 }
 
@@ -319,7 +320,7 @@ int zimbra_blob_read(struct zimbra_blob *b, void *p, size_t n, size_t *out_n, st
 	if (b->state == BLOB_ENDED)
 		return 0;
 	if (b->state == BLOB_BROKEN)
-		return zs_fail(err, ZS_SOURCE, "blob %s was given up after an error", path_of(b));
+		return zs_fail(err, ZS_SOURCE, "blob %s was given up after an error", b->where);
 	if (read_some(b, p, n, out_n, err) < 0) {
 		b->state = BLOB_BROKEN;
 		*out_n = 0;
@@ -352,6 +353,5 @@ void zimbra_blob_free(struct zimbra_blob *b)
 		(void)inflateEnd(&b->gz->z);
 	free(b->gz);
 	EVP_MD_CTX_free(b->hash);
-	zs_buf_fini(&b->path);
 	free(b);
 }

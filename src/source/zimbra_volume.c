@@ -70,8 +70,10 @@ int zimbra_volume_path(const struct zimbra_volumes *volumes, const struct zimbra
 	v = zimbra_volumes_find(volumes, id);
 	if (!v)
 		return fail_locator(b->locator, "names a volume that the table `volume` does not have", err);
-	if (!v->is_local || !v->path || *v->path != '/')
+	if (!v->is_local)
 		return fail_locator(b->locator, "names an external volume; only the Zimbra server itself can read it", err);
+	if (!v->path || *v->path != '/')
+		return fail_locator(b->locator, "names a volume that has no absolute path", err);
 	if (zs_buf_printf(out, err, "%s/%llu/%u/msg/%llu/%u", v->path,
 		(unsigned long long)group_of(b->mailbox_id, v->mailbox_bits, v->mailbox_group_bits), b->mailbox_id,
 		(unsigned long long)group_of(b->item_id, v->file_bits, v->file_group_bits), b->item_id) < 0)
