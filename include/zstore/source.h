@@ -181,6 +181,10 @@ int zs_source_imap_new(const struct zs_server_settings *server, const struct zs_
 int zs_source_maildir_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
 int zs_source_mbox_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
 
+/* A local Zimbra server: its mailboxes in one snapshot of its database, its blobs, the rows that they are made of; see
+ * store-format/zimbra.md.  Its parts are accounts.  ZS_USAGE if built without. */
+int zs_source_zimbra_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
+
 /* ------------------------------------------------------------------ several as one */
 
 struct zs_member_report {

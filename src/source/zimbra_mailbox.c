@@ -114,14 +114,6 @@ static int is_here(const struct zimbra_source *s, const struct zimbra_account *a
 	return strcasecmp(a->host, zimbra_config_get(s->config, "zimbra_server_hostname")) == 0;
 }
 
-static int has(const struct zs_strings *l, const char *text)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (strcmp(l->v[i], text) == 0)
-			return 1;
-	return 0;
-}
-
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(char *const *)a, *(char *const *)b);

@@ -27,6 +27,15 @@ static int add_table(struct zimbra_schema *s, struct zs_span name, struct zimbra
 	return 0;
 }
 
+/* Zimbra's own tables have such names only; what else somebody made is the MariaDB source's. */
+static int is_ordinary(struct zs_span name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (!isalnum(name.p[i]) && name.p[i] != '_' && name.p[i] != '-')
+			return 0;
+	return name.n > 0 && name.n <= 64;
+}
+
 static int take_column(struct zimbra_schema *s, struct zs_span table, struct zs_span column, struct zs_err *err)
 {
 	struct zimbra_table *t = s->n ? &s->v[s->n - 1] : NULL;
@@ -57,15 +66,6 @@ static int by_file(const void *a, const void *b)
 	c = *x ? (unsigned char)*x : '.';
 	d = *y ? (unsigned char)*y : '.';
 	return c < d ? -1 : c > d;
-}
-
-/* Zimbra's own tables have such names only; what else somebody made is the MariaDB source's. */
-static int is_ordinary(struct zs_span name)
-{
-	for (size_t i = 0; i < name.n; i++)
-		if (!isalnum(name.p[i]) && name.p[i] != '_' && name.p[i] != '-')
-			return 0;
-	return name.n > 0 && name.n <= 64;
 }
 
 int zimbra_schema_load(struct sql_conn *c, const char *database, struct zimbra_schema *out, struct zs_err *err)
