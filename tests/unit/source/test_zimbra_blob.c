@@ -98,6 +98,7 @@ static struct zimbra_volume volume = {.id = 1, .type = 1, .file_bits = 12, .file
 static const struct zimbra_volumes volumes = {&volume, 1};
 static char digest[64]; /* of the content made last */
 static uint8_t *window;
+static int lowest_fd; /* free before the test, and again behind it */
 
 static int setup(void **state)
 {
@@ -108,14 +109,19 @@ static int setup(void **state)
 	memset(&fails, 0, sizeof fails);
 	(void)snprintf(store_path, sizeof store_path, "%s/store", util_dir);
 	window = malloc(WINDOW);
+	lowest_fd = dup(0);
+	(void)close(lowest_fd);
 	return window && zs_make_dirs("store/0/1/msg/0", 0755, &err) == 0 ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
+	int fd = dup(0);
+
+	(void)close(fd);
 	memset(&fails, 0, sizeof fails);
 	free(window);
-	return util_teardown(state);
+	return util_teardown(state) == 0 && fd == lowest_fd ? 0 : -1;
 }
 
 static void put(const char *path, struct zs_span s)
