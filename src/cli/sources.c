@@ -23,6 +23,7 @@ static const struct server_type {
     {"imaps", "imap", "imap", "ZSTORE_IMAP_PASSWORD", zs_source_imap_new},
     {"maildir", "maildir", "maildir", NULL, zs_source_maildir_new},
     {"mbox", "mbox", "mbox", NULL, zs_source_mbox_new},
+    {"zimbra", "zimbra", "zimbra", NULL, zs_source_zimbra_new},
 };
 
 #define FILES_NAME "files"

@@ -324,6 +324,8 @@ static int imap_prepare(struct zs_source *base, enum zs_source_phase phase, stru
 	case ZS_PHASE_SETTLE:
 		return imap_catalog_settle(&s->catalog, &s->conn, err);
 	case ZS_PHASE_FREEZE:
+	case ZS_PHASE_JOIN:
+	case ZS_PHASE_THAW:
 		break;
 	}
 	return 0;

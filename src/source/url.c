@@ -11,7 +11,7 @@
 #define URL_MAX 8192
 
 static const char *const schemes[] = {"mariadb", "mysql", "ldap", "ldaps", "ldapi", "imap", "imaps", NULL};
-static const char *const local_schemes[] = {"maildir", "mbox", NULL}; /* a path follows the colon */
+static const char *const local_schemes[] = {"maildir", "mbox", "zimbra", NULL}; /* a path follows the colon */
 /* What the caller of a source deals with: never shown, as it may be a command with a secret in it. */
 static const char *const common_keys[] = {"password-file", "password-command", "name", NULL};
 

@@ -170,13 +170,14 @@ static void failed_items_count(void **state)
 	struct zs_source_set *set = set_new(&problems);
 	struct zs_source *whole = zs_source_set_source(set);
 	struct zs_member_report r;
+	struct zs_err err = {0};
 
 	(void)state;
 	add_fake(set, "one", fake_new((const char *const[]){"a", NULL}));
 	add_fake(set, "two", fake_new((const char *const[]){"b", NULL}));
-	zs_source_failed(whole, 1);
-	zs_source_failed(whole, 1);
-	zs_source_failed(whole, 7); /* nobody's */
+	zs_source_failed(whole, 1, 0, &err);
+	zs_source_failed(whole, 1, 0, &err);
+	zs_source_failed(whole, 7, 0, &err); /* nobody's */
 	zs_source_set_report(set, 0, &r);
 	assert_int_equal(r.state, ZS_MEMBER_DONE);
 	zs_source_set_report(set, 1, &r);
