@@ -896,6 +896,7 @@ def day3(s):
         row = ada.find(s.state["appointment"])
         uid = next(x["uid"] for x in ada.own("appointment") if x["item_id"] == row["id"])
         ada.rewrite(row, digest_blob([("Sitzung, verschoben", event(uid, "Sitzung, verschoben", s.now + 7200, s.now + 9000, "SEQUENCE:1"))], str(row["id"])), "Sitzung, verschoben")
+        row["metadata"] = metadata(u=uid, aps=(s.now + 7200) * 1000, ape=(s.now + 9000) * 1000, nc=1, ver=2, inv0={"u": uid, "n": "Sitzung, verschoben", "st": "CONF", "nnn": 0})
         times = next(x for x in ada.own("appointment") if x["item_id"] == row["id"])
         times["start_time"], times["end_time"] = stamp(s.now + 7200), stamp(s.now + 9000)
     with ada.change():  # a tag's new name: in all that have it
