@@ -1002,6 +1002,7 @@ DAMAGE = {
     "stray-mailbox": "a mailbox whose account is not in the directory", "no-mailbox": "an account that was used and has no mailbox", "metadata": "a contact's metadata that is neither form",
     "folder-loop": "two folders, each in the other", "folder-lost": "a folder whose parent is not there", "item-lost": "a message in a folder that is not there", "tag-nul": "tag names with a NUL too many",
     "older-schema": "columns of 2022 are not there", "newer-schema": "columns and a table that nobody knows",
+    "mixed-schema": "a table that only one of the groups has",
 }
 
 
@@ -1011,7 +1012,7 @@ def damage(s, kind):
         return
     box = s.box("bjoern@example.test" if kind != "gzip" else "ada@example.test")
     hit = {(d["mailbox"], d.get("item_id")) for d in s.state["damaged"]}
-    mail = [x for x in box.items(MESSAGE) if (box.id, x["id"]) not in hit and os.stat(os.path.join(s.home, s.path_of(x))).st_nlink == 1] if kind not in ("older-schema", "newer-schema") else []
+    mail = [x for x in box.items(MESSAGE) if (box.id, x["id"]) not in hit and os.stat(os.path.join(s.home, s.path_of(x))).st_nlink == 1] if not kind.endswith("-schema") else []
     row = mail[0] if mail else None
     said = {"kind": kind, "what": DAMAGE[kind], "account": box.row["comment"], "mailbox": box.id}
     group = "mboxgroup%d" % box.row["group_id"]
@@ -1070,8 +1071,9 @@ def damage(s, kind):
         said.update(account=uuid("account stray"), mailbox=203)
     elif kind == "no-mailbox":
         row = None
-        s.ldap("dn: %s\nchangetype: modify\nreplace: zimbraLastLogonTimestamp\nzimbraLastLogonTimestamp: 20260301120000Z\n" % entry_dn("gast@example.test"))
-        said.update(account="gast@example.test", mailbox=None)
+        s.ldap(account_entry("neu@example.test", "Neu", DEFAULT, ["zimbraLastLogonTimestamp: 20260301120000Z"], uuid("account neu")), "ldapadd")
+        s.state["accounts"]["neu@example.test"] = {"id": uuid("account neu"), "mailbox": None}
+        said.update(account="neu@example.test", mailbox=None)
     elif kind == "metadata":
         with box.change():
             row = box.contact({"fullName": "Broken"})
@@ -1091,8 +1093,11 @@ def damage(s, kind):
     elif kind == "older-schema":
         s.run_sql("ALTER TABLE zimbra.volume DROP COLUMN store_type, DROP COLUMN store_manager_class; DROP TABLE zimbra.zmg_devices, zimbra.mobile_devices;")
     elif kind == "newer-schema":
-        s.run_sql("ALTER TABLE %s.mail_item ADD COLUMN hue INT DEFAULT 7; ALTER TABLE zimbra.mailbox ADD COLUMN new_one VARCHAR(10) DEFAULT 'x'; "
-                  "CREATE TABLE %s.novelty (mailbox_id INT UNSIGNED NOT NULL, id INT NOT NULL, text BLOB, PRIMARY KEY (mailbox_id, id)); INSERT INTO %s.novelty VALUES (%d, 1, X'00ff');" % (group, group, group, box.id))
+        for g in sorted({"mboxgroup%d" % b.row["group_id"] for b in s.boxes()}):
+            s.run_sql("ALTER TABLE %s.mail_item ADD COLUMN hue INT DEFAULT 7; CREATE TABLE %s.novelty (mailbox_id INT UNSIGNED NOT NULL, id INT NOT NULL, text BLOB, PRIMARY KEY (mailbox_id, id));" % (g, g))
+        s.run_sql("INSERT INTO %s.novelty VALUES (%d, 1, X'00ff'); ALTER TABLE zimbra.mailbox ADD COLUMN new_one VARCHAR(10) DEFAULT 'x';" % (group, box.id))
+    elif kind == "mixed-schema":
+        s.run_sql("CREATE TABLE %s.only_here (mailbox_id INT UNSIGNED NOT NULL, id INT NOT NULL, PRIMARY KEY (mailbox_id, id)); INSERT INTO %s.only_here VALUES (%d, 1);" % (group, group, box.id))
     if row:
         said.update(item_id=row["id"], subject=row["subject"], folder=folder_path(box.own("mail_item"), row["folder_id"]), path=path)
     s.state["damaged"].append(said)
