@@ -997,6 +997,7 @@ def folder_path(rows, number):
 
 DAMAGE = {
     "missing": "a blob that is not there", "short": "a blob cut short", "empty": "a blob of no bytes", "wrong-digest": "a row with another digest", "wrong-bytes": "a blob with one byte changed",
+    "shared": "a blob with one byte changed, of which there are good copies in other files",
     "wrong-size": "a row with another size", "gzip": "a compressed blob with broken data", "no-volume": "a locator of a volume that is not there", "external": "an item on a volume that is not local",
     "locator": "a locator that is not a number", "directory": "a directory where the blob should be", "symlink": "a symbolic link that leads nowhere", "orphan": "a blob without a row (not an error)",
     "stray-mailbox": "a mailbox whose account is not in the directory", "no-mailbox": "an account that was used and has no mailbox", "metadata": "a contact's metadata that is neither form",
@@ -1010,9 +1011,15 @@ def damage(s, kind):
     if kind not in DAMAGE:
         print("\n".join("%-14s %s" % x for x in DAMAGE.items()))
         return
-    box = s.box("bjoern@example.test" if kind != "gzip" else "ada@example.test")
+    box = s.box("ada@example.test" if kind in ("gzip", "shared") else "bjoern@example.test")
     hit = {(d["mailbox"], d.get("item_id")) for d in s.state["damaged"]}
-    mail = [x for x in box.items(MESSAGE) if (box.id, x["id"]) not in hit and os.stat(os.path.join(s.home, s.path_of(x))).st_nlink == 1] if not kind.endswith("-schema") else []
+    same = {}
+    for b in s.boxes():
+        for x in b.own("mail_item"):
+            same.setdefault(x["blob_digest"], []).append(x)
+    mail = []
+    if not kind.endswith("-schema"):  # of content that nobody else has; "shared": of content that there is elsewhere, in another file
+        mail = [x for x in box.items(MESSAGE) if (box.id, x["id"]) not in hit and (len({s.path_of(y).split("/")[0] for y in same[x["blob_digest"]]}) > 1 if kind == "shared" else len(same[x["blob_digest"]]) == 1)]
     row = mail[0] if mail else None
     said = {"kind": kind, "what": DAMAGE[kind], "account": box.row["comment"], "mailbox": box.id}
     group = "mboxgroup%d" % box.row["group_id"]
@@ -1028,7 +1035,12 @@ def damage(s, kind):
         os.truncate(path, os.path.getsize(path) // 2 if kind == "short" else 0)
     elif kind == "wrong-digest":
         update("blob_digest='%s'" % digest_of(b"something else"))
-    elif kind == "wrong-bytes":
+    elif kind in ("wrong-bytes", "shared"):
+        with open(path, "rb") as f:  # a file of its own: no other name of it is hit
+            data = f.read()
+        os.unlink(path)
+        with open(path, "wb") as f:
+            f.write(data)
         with open(path, "r+b") as f:
             f.seek(10)
             c = f.read(1)
