@@ -83,9 +83,11 @@ broken() { # KIND PATTERN [PATTERN...]
 	[ ! -s "$T/item" ] || [ -z "$(cat "$T/item")" ] || except+=(--without "$(cat "$T/item")")
 }
 rest_is_there() { compare latest 5 "${except[@]}"; }
-life damage orphan # not an error
+life damage orphan # not an error, as is the name that old servers gave
+life damage old-name
 fresh
 z 0 backup "$url"
+rest_is_there
 for kind in missing short empty wrong-digest wrong-bytes wrong-size no-volume locator directory symlink gzip; do
 	broken "$kind" "/Inbox/"
 	err_has "$(sed 's/.*"item_id": \([0-9]*\).*/\1/' "$T/said")"

@@ -1000,6 +1000,7 @@ DAMAGE = {
     "shared": "a blob with one byte changed, of which there are good copies in other files",
     "wrong-size": "a row with another size", "gzip": "a compressed blob with broken data", "no-volume": "a locator of a volume that is not there", "external": "an item on a volume that is not local",
     "locator": "a locator that is not a number", "directory": "a directory where the blob should be", "symlink": "a symbolic link that leads nowhere", "orphan": "a blob without a row (not an error)",
+    "old-name": "a blob under the name of old servers, without a change number (not an error)",
     "stray-mailbox": "a mailbox whose account is not in the directory", "no-mailbox": "an account that was used and has no mailbox", "metadata": "a contact's metadata that is neither form",
     "folder-loop": "two folders, each in the other", "folder-lost": "a folder whose parent is not there", "item-lost": "a message in a folder that is not there", "tag-nul": "tag names with a NUL too many",
     "older-schema": "columns of 2022 are not there", "newer-schema": "columns and a table that nobody knows",
@@ -1072,6 +1073,8 @@ def damage(s, kind):
         row = None
         with open(path.replace(".msg", "9.msg"), "wb") as f:
             f.write(b"orphan")
+    elif kind == "old-name":
+        os.rename(path, os.path.join(os.path.dirname(path), "%d.msg" % row["id"]))
     elif kind == "stray-mailbox":
         row = None
         s.state["accounts"]["stray"] = {"id": uuid("account stray"), "mailbox": 203}
