@@ -89,8 +89,8 @@ fresh
 z 0 backup "$url"
 rest_is_there
 for kind in missing short empty wrong-digest wrong-bytes wrong-size no-volume locator directory symlink gzip; do
-	broken "$kind" "/Inbox/"
-	err_has "$(sed 's/.*"item_id": \([0-9]*\).*/\1/' "$T/said")"
+	broken "$kind"
+	err_has "/$(sed 's/.*"item_id": \([0-9]*\).*/\1/' "$T/said")-"
 done
 rest_is_there
 broken external '5@@key/of/the/object'
