@@ -75,7 +75,8 @@ int zs_source_fill(struct zs_source_handle *h, struct zs_entry *entry, struct zs
 int zs_source_same_content(const struct zs_source_handle *h, const struct zs_entry *old);
 /*
  * Items with equal keys have equal content (hard links, equal digests), though they are files of their own: one that comes
- * soon after another is not opened.  1 with the key, 0: it has none, or cannot be looked at.  The thread of next.
+ * soon after another is not opened.  2 with the key: what had it before was read and found good; 1 with the key: that is not
+ * known, read it; 0: it has none, or cannot be looked at.  The thread of next.
  */
 int zs_source_same_key(struct zs_source_handle *h, uint64_t out_key[2]);
 /* Any thread. -1 ZS_SOURCE: vanished, not permitted, no longer a regular file; ZS_NOTFOUND: deleted, by those who may, since it

@@ -23,6 +23,8 @@ struct handle {
 
 struct reader {
 	struct zs_source_reader base;
+	struct zimbra_source *source;
+	uint64_t key; /* of the blob's digest; 0: none */
 	struct zimbra_blob *blob; /* NULL: text */
 	struct zs_buf text;
 	size_t at;
@@ -127,6 +129,37 @@ static struct zimbra_blob_name name_of(const struct zimbra_row *row)
 	    .locator = row->locator, .digest = row->digest};
 }
 
+static uint64_t digest_key(const struct zimbra_row *row)
+{
+	return row->digest.n >= 28 ? zs_hash64(row->size, row->digest) | 1u : 0;
+}
+
+/* What a blob of this digest was found to be.  A slot may be lost to another digest: then nothing is known. */
+static void see(struct zimbra_source *s, uint64_t key, int is_good)
+{
+	struct zimbra_seen *x = &s->seen[key / 2 % ZIMBRA_SEEN];
+
+	if (key == 0)
+		return;
+	(void)pthread_mutex_lock(&s->lock);
+	if (!is_good || x->key != key || x->state != ZIMBRA_SEEN_BAD) {
+		x->key = key;
+		x->state = is_good ? ZIMBRA_SEEN_GOOD : ZIMBRA_SEEN_BAD;
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static int was_good(struct zimbra_source *s, uint64_t key)
+{
+	const struct zimbra_seen *x = &s->seen[key / 2 % ZIMBRA_SEEN];
+	int rc;
+
+	(void)pthread_mutex_lock(&s->lock);
+	rc = x->key == key && x->state == ZIMBRA_SEEN_GOOD;
+	(void)pthread_mutex_unlock(&s->lock);
+	return rc;
+}
+
 /* Equal digests are equal contents, where a file is linked, or may have been copied from volume to volume. */
 static int same_key(struct zs_source_handle *base, uint64_t out_key[2])
 {
@@ -138,7 +171,7 @@ static int same_key(struct zs_source_handle *base, uint64_t out_key[2])
 	size_t locals = 0;
 	int found;
 
-	if (h->what != ZIMBRA_BLOB || h->row.digest.n < 28)
+	if (h->what != ZIMBRA_BLOB || digest_key(&h->row) == 0)
 		return 0;
 	for (size_t i = 0; i < h->source->volumes.n; i++)
 		locals += h->source->volumes.v[i].type != 10;
@@ -147,9 +180,9 @@ static int same_key(struct zs_source_handle *base, uint64_t out_key[2])
 	zs_buf_fini(&path);
 	if (!found)
 		return 0;
-	out_key[0] = zs_hash64(h->row.size, h->row.digest);
+	out_key[0] = digest_key(&h->row);
 	out_key[1] = zs_hash64(out_key[0] + 1, h->row.digest) | 1u;
-	return 1;
+	return was_good(h->source, out_key[0]) ? 2 : 1;
 }
 
 static void count(struct zimbra_source *s, uint64_t *counter)
@@ -264,12 +297,14 @@ static int open_item(struct zs_source_handle *base, struct zs_source_reader **ou
 
 	if (!r)
 		return zs_fail_nomem(err);
-	r->base.ops = &table;
+	*r = (struct reader){.base = {&table}, .source = h->source, .key = h->what == ZIMBRA_BLOB ? digest_key(&h->row) : 0};
 	if (h->what == ZIMBRA_BLOB)
 		rc = open_blob(h, &r->blob, err);
 	else
 		rc = h->what == ZIMBRA_VCARD ? make_vcard(h, &r->text, err) : make_calendar(h, &r->text, err);
 	if (rc < 0) {
+		if (err->cause == ZS_SOURCE)
+			see(h->source, r->key, 0);
 		zs_buf_fini(&r->text);
 		free(r);
 		return -1;
@@ -311,13 +346,14 @@ static int close_item(struct zs_source_reader *base, int *out_changed, struct zs
 	struct reader *r = (struct reader *)base;
 	struct zs_err why = r->why;
 
-	*out_changed = r->blob && zimbra_blob_changed(r->blob);
+	*out_changed = 0; /* size and digest tell; another link to the file moves its ctime */
+	if (r->blob && (why.cause == ZS_SOURCE || r->has_ended))
+		see(r->source, r->key, why.cause != ZS_SOURCE);
 	zimbra_blob_free(r->blob);
 	zs_buf_fini(&r->text);
 	free(r);
 	if (why.cause != ZS_SOURCE)
 		return 0;
-	*out_changed = 0;
 	*err = why;
 	return -1;
 }

@@ -114,7 +114,7 @@ int zimbra_items_list(struct zimbra_source *s, struct zimbra_mailbox *m, enum zi
 	int rc = 0;
 
 	out->n = 0;
-	if (!zimbra_schema_find(&s->group_tables, froms[from].table))
+	if (!zimbra_schema_find(zimbra_schema_of(s, m->group), froms[from].table))
 		return 0;
 	if (ask_ids(s, m, from, &r, err) < 0)
 		return -1;
@@ -143,7 +143,7 @@ int zimbra_items_list(struct zimbra_source *s, struct zimbra_mailbox *m, enum zi
 
 static int add_select(const struct zimbra_source *s, enum zimbra_from from, uint32_t group, struct zs_buf *q, struct zs_err *err)
 {
-	const struct zimbra_table *t = zimbra_schema_find(&s->group_tables, froms[from].table);
+	const struct zimbra_table *t = zimbra_schema_find(zimbra_schema_of(s, group), froms[from].table);
 	const char *uuid = zimbra_schema_has(t, "uuid") ? "uuid" : "NULL";
 
 	if (froms[from].is_revision)
@@ -263,7 +263,7 @@ int zimbra_items_again(struct zimbra_source *s, uint32_t group, uint32_t mailbox
 	if ((!s->fresh.my || s->fresh.is_lost) && (sql_conn_close(&s->fresh), zimbra_connect_sql(s, &s->fresh, err)) < 0)
 		return -1;
 	for (*from = ZIMBRA_FROM_ITEMS; *from <= ZIMBRA_FROM_DUMPSTER; (*from)++) {
-		if (!zimbra_schema_find(&s->group_tables, froms[*from].table))
+		if (!zimbra_schema_find(zimbra_schema_of(s, group), froms[*from].table))
 			continue;
 		zs_buf_clear(&q);
 		if ((rc = add_select(s, *from, group, &q, err)) == 0)

@@ -248,7 +248,7 @@ static int add_part(const struct zimbra_source *s, const struct zimbra_table *t,
 		if (zs_buf_printf(q, err, ",mailbox_id,COUNT(*),MAX(mod_metadata),SUM(id),SUM(mod_metadata),") < 0)
 			return -1;
 		if (zimbra_schema_has(t, "locator") && locals > 1
-			? zs_buf_printf(q, err, "SUM(CRC32(CONCAT_WS('\\n',id,IFNULL(locator,''),IFNULL(blob_digest,''),size)))") < 0
+			? zs_buf_printf(q, err, "SUM(CRC32(CONCAT_WS('\\n',id,IFNULL(locator,''),IFNULL(blob_digest,''),size,IFNULL(index_id,''),IFNULL(imap_id,''),IFNULL(prev_folders,''))))") < 0
 			: zs_buf_printf(q, err, "0") < 0)
 			return -1;
 	} else if (zs_buf_printf(q, err, ",mailbox_id,COUNT(*),0,BIT_XOR(") < 0 || add_checksum(t, q, err) < 0 ||
@@ -299,6 +299,7 @@ static int probe_group(struct zimbra_source *s, const struct group *g, struct zs
 	struct zs_buf q = ZS_BUF_INIT;
 	struct sql_result r;
 	unsigned group = g->v[0]->group;
+	const struct zimbra_schema *tables = zimbra_schema_of(s, group);
 	int rc = 0;
 
 	for (size_t i = 0; i < g->n; i++) {
@@ -306,9 +307,9 @@ static int probe_group(struct zimbra_source *s, const struct group *g, struct zs
 
 		g->v[i]->probe = zs_hash64(PROBE_VERSION + m->id, zs_span_str(m->account_id));
 	}
-	for (size_t i = 0; rc == 0 && i < s->group_tables.n; i++)
-		if (s->group_tables.v[i].is_of_mailbox)
-			rc = add_part(s, &s->group_tables.v[i], group, &q, err);
+	for (size_t i = 0; rc == 0 && i < tables->n; i++)
+		if (tables->v[i].is_of_mailbox)
+			rc = add_part(s, &tables->v[i], group, &q, err);
 	if (rc == 0 && q.n > 0)
 		rc = sql_conn_query(&s->conn, zs_buf_span(&q), &r, err);
 	zs_buf_fini(&q);
@@ -338,7 +339,6 @@ static int by_group(const void *a, const void *b)
 int zimbra_mailbox_probe(struct zimbra_source *s, struct zs_err *err)
 {
 	struct zimbra_mailbox **v = calloc(s->mailboxes_n + 1, sizeof(struct zimbra_mailbox *));
-	char database[32];
 	size_t n = 0;
 	int rc = 0;
 
@@ -349,8 +349,7 @@ int zimbra_mailbox_probe(struct zimbra_source *s, struct zs_err *err)
 			v[n++] = &s->mailboxes[i];
 	if (n > 0) {
 		qsort(v, n, sizeof *v, by_group);
-		(void)snprintf(database, sizeof database, "mboxgroup%u", v[0]->group);
-		rc = zimbra_schema_load(&s->conn, database, &s->group_tables, err);
+		rc = zimbra_schema_groups(s, v[0]->group, err);
 	}
 	for (size_t i = 0, k; rc == 0 && i < n; i = k) {
 		for (k = i; k < n && v[k]->group == v[i]->group; k++)

@@ -63,25 +63,31 @@ int zimbra_names_slug(struct zs_span text, struct zs_buf *out, struct zs_err *er
 	return out->n > before ? 0 : zs_buf_printf(out, err, "untitled");
 }
 
+/* As the other mail sources write flags: small letters, in order. */
+static const struct { const char *name; unsigned bit; } flag_names[] = {
+    {"answered", 2}, {"archived", 27}, {"attached", 1}, {"bulk", 11}, {"checked", 21}, {"copied", 4}, {"deleted", 7}, {"draft", 6},
+    {"excludefb", 20}, {"flagged", 5}, {"forwarded", 3}, {"global", 28}, {"idxdeferred", 13}, {"indumpster", 29}, {"invite", 23},
+    {"muted", 18}, {"noinferiors", 26}, {"noinherit", 22}, {"note", 15}, {"notified", 8}, {"popped", 14}, {"post", 17}, {"priority", 16},
+    {"seen", 40}, {"sent", 0}, {"subscribed", 19}, {"sync", 25}, {"syncfolder", 24}, {"uncached", 30}, {"unread", 41}, {"urgent", 10},
+    {"versioned", 12},
+};
+#define SEEN_BIT 40 /* of the column unread, which is no part of the mask */
+#define UNREAD_BIT 41
+
 int zimbra_names_flags(uint32_t flags, int unread, struct zs_buf *out, struct zs_err *err)
 {
-	static const char *const names[31] = {"\\Sent", "\\Attached", "\\Answered", "\\Forwarded", "\\Copied", "\\Flagged", "\\Draft", "\\Deleted",
-	    "\\Notified", NULL, "\\Urgent", "\\Bulk", "\\Versioned", "\\IdxDeferred", "\\Popped", "\\Note", "\\Priority", "\\Post", "\\Muted",
-	    "\\Subscribed", "\\ExcludeFB", "\\Checked", "\\NoInherit", "\\Invite", "\\SyncFolder", "\\Sync", "\\NoInferiors", "\\Archived",
-	    "\\Global", "\\InDumpster", "\\Uncached"};
+	uint64_t all = flags & ~(UINT32_C(1) << 9); /* the bit of "unread" itself is never set */
 	size_t before = out->n;
 
-	for (unsigned i = 0; i < 31; i++) {
-		if (!(flags & 1u << i) || !names[i])
+	if (unread >= 0)
+		all |= UINT64_C(1) << (unread ? UNREAD_BIT : SEEN_BIT);
+	for (size_t i = 0; i < sizeof flag_names / sizeof *flag_names; i++) {
+		if (!(all & UINT64_C(1) << flag_names[i].bit))
 			continue;
-		if ((out->n > before && zs_buf_add_u8(out, 0, err) < 0) || zs_buf_add_span(out, zs_span_str(names[i]), err) < 0)
+		if ((out->n > before && zs_buf_add_u8(out, 0, err) < 0) || zs_buf_add_span(out, zs_span_str(flag_names[i].name), err) < 0)
 			return -1;
 	}
-	if (unread < 0)
-		return 0;
-	if (out->n > before && zs_buf_add_u8(out, 0, err) < 0)
-		return -1;
-	return zs_buf_add_span(out, zs_span_str(unread ? "\\Unread" : "\\Seen"), err);
+	return 0;
 }
 
 struct zs_span zimbra_names_tags(struct zs_span s)

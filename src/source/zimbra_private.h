@@ -125,6 +125,8 @@ void zimbra_directory_fini(struct zimbra_directory *d);
 
 /* --------------------------------------------------------------- zimbra_schema.c */
 
+struct zimbra_source;
+
 struct zimbra_table { /* of a group's database, or of "zimbra" */
 	char *name;
 	struct zs_strings columns;
@@ -132,6 +134,9 @@ struct zimbra_table { /* of a group's database, or of "zimbra" */
 };
 struct zimbra_schema { struct zimbra_table *v; size_t n, cap, odd; }; /* in the order of their files; odd: columns of tables that are not Zimbra's */
 int zimbra_schema_load(struct sql_conn *c, const char *database, struct zimbra_schema *out, struct zs_err *err) ZS_MUST_USE;
+/* The tables of every group's database: the usual ones, and those of databases that have others. */
+int zimbra_schema_groups(struct zimbra_source *s, uint32_t usual, struct zs_err *err) ZS_MUST_USE;
+const struct zimbra_schema *zimbra_schema_of(const struct zimbra_source *s, uint32_t group);
 const struct zimbra_table *zimbra_schema_find(const struct zimbra_schema *s, const char *name); /* NULL */
 int zimbra_schema_has(const struct zimbra_table *t, const char *column);
 void zimbra_schema_fini(struct zimbra_schema *s);
@@ -228,6 +233,9 @@ void zimbra_batch_fini(struct zimbra_batch *b);
 
 /* ---------------------------------------------------------------- zimbra_handle.c */
 
+#define ZIMBRA_SEEN 65536u
+struct zimbra_seen { uint64_t key; enum { ZIMBRA_SEEN_NOTHING, ZIMBRA_SEEN_GOOD, ZIMBRA_SEEN_BAD } state; }; /* of a digest: what its blob was found to be */
+
 enum zimbra_what { ZIMBRA_BLOB, ZIMBRA_VCARD, ZIMBRA_CALENDAR };
 struct zimbra_where { /* what a handle must know of where its row is from */
 	struct zimbra_source *source;
@@ -319,7 +327,10 @@ struct zimbra_source {
 	struct sql_conn fresh;	/* outside of it: opened when it is needed; under lock */
 	pthread_mutex_t lock;	/* guards fresh, and the mailboxes' problems */
 	struct zimbra_volumes volumes;
-	struct zimbra_schema server_tables, group_tables;
+	struct zimbra_schema server_tables, group_tables; /* group_tables: as most groups have them */
+	struct { uint32_t group; struct zimbra_schema tables; } *odd_groups;
+	size_t odd_groups_n;
+	struct zimbra_seen *seen; /* ZIMBRA_SEEN of them; under lock */
 	struct zimbra_mailbox *mailboxes;
 	size_t mailboxes_n, mailboxes_cap;
 	struct zimbra_walk walk;

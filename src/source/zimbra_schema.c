@@ -5,6 +5,7 @@
 #include "zimbra_private.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -89,6 +90,85 @@ int zimbra_schema_load(struct sql_conn *c, const char *database, struct zimbra_s
 		qsort(out->v, out->n, sizeof *out->v, by_file);
 	return rc;
 }
+
+/* ---------------------------------------------------------------------------- groups */
+
+struct names { uint32_t group; uint64_t sum; }; /* of all tables of one database */
+
+static int add_odd(struct zimbra_source *s, uint32_t group, struct zs_err *err)
+{
+	void *grown = realloc(s->odd_groups, (s->odd_groups_n + 1) * sizeof *s->odd_groups);
+	char database[32];
+
+	if (!grown)
+		return zs_fail_nomem(err);
+	s->odd_groups = grown;
+	s->odd_groups[s->odd_groups_n].group = group;
+	memset(&s->odd_groups[s->odd_groups_n].tables, 0, sizeof s->odd_groups->tables);
+	s->odd_groups_n++;
+	(void)snprintf(database, sizeof database, "mboxgroup%u", group);
+	return zimbra_schema_load(&s->conn, database, &s->odd_groups[s->odd_groups_n - 1].tables, err);
+}
+
+/* The databases' names of tables, a hash each. */
+static int sum_names(struct zimbra_source *s, struct zs_buf *out, struct zs_err *err)
+{
+	struct sql_result r;
+	struct names last = {0};
+	int rc = 0;
+
+	if (sql_conn_queryf(&s->conn, &r, err, "SELECT SUBSTR(TABLE_SCHEMA,10)+0,TABLE_NAME FROM information_schema.TABLES "
+					       "WHERE TABLE_SCHEMA REGEXP '^mboxgroup[0-9]+$' ORDER BY 1,2") < 0)
+		return -1;
+	while (rc == 0 && sql_result_next(&r)) {
+		struct zs_span name = sql_result_get(&r, 1);
+		uint32_t group = sql_result_get(&r, 0).p ? (uint32_t)strtoul((const char *)sql_result_get(&r, 0).p, NULL, 10) : 0;
+
+		if (group != last.group) {
+			if (last.group)
+				rc = zs_buf_add(out, &last, sizeof last, err);
+			last = (struct names){.group = group};
+		}
+		last.sum = zs_hash64(last.sum + name.n, name);
+	}
+	sql_result_fini(&r);
+	return rc == 0 && last.group ? zs_buf_add(out, &last, sizeof last, err) : rc;
+}
+
+int zimbra_schema_groups(struct zimbra_source *s, uint32_t usual, struct zs_err *err)
+{
+	struct zs_buf all = ZS_BUF_INIT;
+	const struct names *v;
+	char database[32];
+	uint64_t sum = 0;
+	size_t n;
+	int rc;
+
+	(void)snprintf(database, sizeof database, "mboxgroup%u", usual);
+	rc = zimbra_schema_load(&s->conn, database, &s->group_tables, err);
+	if (rc == 0)
+		rc = sum_names(s, &all, err);
+	v = (const struct names *)(const void *)all.p;
+	n = all.n / sizeof *v;
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		if (v[i].group == usual)
+			sum = v[i].sum;
+	for (size_t i = 0; rc == 0 && i < n; i++)
+		if (v[i].sum != sum)
+			rc = add_odd(s, v[i].group, err);
+	zs_buf_fini(&all);
+	return rc;
+}
+
+const struct zimbra_schema *zimbra_schema_of(const struct zimbra_source *s, uint32_t group)
+{
+	for (size_t i = 0; i < s->odd_groups_n; i++)
+		if (s->odd_groups[i].group == group)
+			return &s->odd_groups[i].tables;
+	return &s->group_tables;
+}
+
+/* ---------------------------------------------------------------------------- tables */
 
 const struct zimbra_table *zimbra_schema_find(const struct zimbra_schema *s, const char *name)
 {

@@ -152,13 +152,14 @@ static void push_special(struct zimbra_source *s, const struct special *x)
 static int step_rows(struct zimbra_source *s, struct zimbra_level *l, struct zs_source_item *out, struct zs_err *err)
 {
 	const struct zimbra_mailbox *m = mailbox_at(s);
+	const struct zimbra_schema *tables = zimbra_schema_of(s, m->group);
 	char database[32], file[96];
 	int rc = 0;
 
 	zimbra_rows_end(s);
 	(void)snprintf(database, sizeof database, "mboxgroup%u", m->group);
-	while (rc == 0 && l->next_table < s->group_tables.n) {
-		const struct zimbra_table *t = &s->group_tables.v[l->next_table++];
+	while (rc == 0 && l->next_table < tables->n) {
+		const struct zimbra_table *t = &tables->v[l->next_table++];
 
 		if (!t->is_of_mailbox)
 			continue;

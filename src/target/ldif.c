@@ -59,6 +59,8 @@ static struct zs_span take_line(struct zs_span *rest)
 		if (n == rest->n || rest->p[n] != ' ')
 			break;
 	}
+	if (n == 0) /* there may be no bytes at all, not even an address */
+		return zs_span(NULL, 0);
 	*rest = zs_span(rest->p + n, rest->n - n);
 	return zs_span(rest->p - n, n);
 }

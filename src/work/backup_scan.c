@@ -258,16 +258,21 @@ static int scan_new(struct scan *s, struct zs_source_item *src, int known, struc
 	const struct zs_entry *e = &src->entry;
 	uint64_t key[2] = {e->link_dev, e->link_ino};
 	struct verdict v = {.action = ITEM_READ, .known = known};
+	int is_same = 2; /* a hard link is */
 	struct zs_span unused;
 
-	if (e->kind == ZS_ENTRY_FILE && src->handle && e->link_ino == 0 && zs_source_same_key(src->handle, key))
+	if (e->kind == ZS_ENTRY_FILE && src->handle && e->link_ino == 0 && (is_same = zs_source_same_key(src->handle, key)) > 0)
 		v.key = key;
 	if (e->kind != ZS_ENTRY_FILE || key[1] == 0 || !src->handle)
 		return scan_add(s, src, &v, err);
-	if (backup_links_find(s->links, key[0], key[1], &unused))
+	if (!backup_links_find(s->links, key[0], key[1], &unused)) {
+		if (backup_links_add(s->links, key[0], key[1], zs_span(NULL, 0), err) < 0)
+			return -1;
+	} else if (is_same == 2) {
 		v.action = ITEM_LINK;
-	else if (backup_links_add(s->links, key[0], key[1], zs_span(NULL, 0), err) < 0)
-		return -1;
+	} else {
+		v.key = NULL; /* read for itself; the first one stands for the key */
+	}
 	return scan_add(s, src, &v, err);
 }
 

@@ -21,9 +21,8 @@ bad = 0
 
 # ---- how the program says it: what to change if it says it otherwise
 FIELD = {"id": "item_id", "folder": "folder", "flags": "flags", "tags": "tags", "date": "received"}
-FLAG_NAMES = ["\\Sent", "\\Attached", "\\Answered", "\\Forwarded", "\\Copied", "\\Flagged", "\\Draft", "\\Deleted", "\\Notified", None, "\\Urgent", "\\Bulk", "\\Versioned", "\\IdxDeferred",
-              "\\Popped", "\\Note", "\\Priority", "\\Post", "\\Muted", "\\Subscribed", "\\ExcludeFB", "\\Checked", "\\NoInherit", "\\Invite", "\\SyncFolder", "\\Sync", "\\NoInferiors",
-              "\\Archived", "\\Global", "\\InDumpster", "\\Uncached"]
+FLAG_NAMES = ["sent", "attached", "answered", "forwarded", "copied", "flagged", "draft", "deleted", "notified", None, "urgent", "bulk", "versioned", "idxdeferred", "popped", "note",
+              "priority", "post", "muted", "subscribed", "excludefb", "checked", "noinherit", "invite", "syncfolder", "sync", "noinferiors", "archived", "global", "indumpster", "uncached"]
 ZONES = {"mail_item_dumpster": "%dumpster", "revision": "%revisions", "revision_dumpster": "%dumpster-revisions"}
 MADE = {6: ".vcf", 11: ".ics", 15: ".ics"}  # types of which something readable is made, beside the blob
 ENDING = {5: ".eml", 16: ".eml"}
@@ -31,7 +30,7 @@ ENDING = {5: ".eml", 16: ".eml"}
 
 def flags_of(item):
     names = [FLAG_NAMES[n] for n in range(31) if item["flag_mask"] >> n & 1 and FLAG_NAMES[n]]
-    return sorted(names + ([] if item["unread"] is None else ["\\Unread" if item["unread"] else "\\Seen"]))
+    return sorted(names + ([] if item["unread"] is None else ["unread" if item["unread"] else "seen"]))
 
 
 def complain(text):

@@ -95,6 +95,10 @@ done
 rest_is_there
 broken external '5@@key/of/the/object'
 rest_is_there
+broken mixed-schema # exit status 3 for what was damaged before
+rest_is_there
+broken shared
+rest_is_there
 broken no-mailbox 'neu@example.test'
 broken stray-mailbox 'mailbox 203 (weg@example.test)'
 broken metadata 'Broken.vcf'
@@ -111,3 +115,15 @@ z 0 ls -R latest
 out_has 'bjoern@example.test/%rows/novelty.sql'
 z 0 extract latest:zimbra/accounts/bjoern@example.test/%rows/mail_item.sql --stdout
 out_has '`hue`'
+
+# ---- some accounts only; what the program says of them
+fresh
+z 3 backup --json --account 'bjoern@*' "$url" # what was damaged before
+[ "$(json 'len(d["sources"][0]["accounts"])')" = 1 ] || die "one account was asked for"
+z 0 ls latest:zimbra/accounts
+out_has 'bjoern@'
+! grep -q ada@ "$T/out" || die "another account is there"
+z 3 backup --account nobody@example.test "$url"
+err_has 'nobody@example.test: there is no such account on this server'
+z 2 backup --account bjoern@example.test "$T/z/conf"
+err_has 'of a Zimbra server'
