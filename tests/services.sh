@@ -309,7 +309,7 @@ dovecot_up() {
 # ------------------------------------------------------------------------ Zimbra
 
 # zimbra_up DIR [mariadbd options]: what a Zimbra server consists of, for tests/sample/zimbra_life.py: MariaDB (DIR/mysql, socket only,
-# no binary log unless asked for) with the database zimbra and no mailboxes, slapd (DIR/ldap, suffix "", root DN cn=config with password
+# no binary log unless ZIMBRA_BINLOG=1) with the database zimbra and no mailboxes, slapd (DIR/ldap, suffix "", root DN cn=config with password
 # "secret") with the skeleton, DIR/conf/localconfig.xml, volumes DIR/store, DIR/store2 (HSM), DIR/store4 (compressing).  Again on the same
 # DIR: starts the servers as they were.
 zimbra_fixture=$(cd "$(dirname "${BASH_SOURCE[0]}")/fixtures/zimbra" && pwd)
@@ -434,10 +434,12 @@ zimbra_config() { # DIR
 	echo '</localconfig>'
 }
 zimbra_up() {
-	local dir=$1
+	local dir=$1 log
 	shift
 	mkdir -p "$dir"/{conf,store,store2,store4,index} && chmod 755 "$dir" || return 1
-	mariadb_up "$dir/mysql" --skip-log-bin --skip-networking --innodb-file-per-table --max-allowed-packet=16M "$@" || return 1
+	log=--skip-log-bin
+	[ "${ZIMBRA_BINLOG:-}" != 1 ] || log=--log-bin=$dir/mysql/data/binlog
+	mariadb_up "$dir/mysql" "$log" --server-id=1 --skip-networking --innodb-file-per-table --max-allowed-packet=16M "$@" || return 1
 	zimbra_slapd_up "$dir/ldap" || return 1
 	[ ! -s "$dir/conf/localconfig.xml" ] || return 0
 	{

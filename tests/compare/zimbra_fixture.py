@@ -22,7 +22,7 @@ def text(v):
 
 
 rows = {t: [dict(zip(x["columns"], map(text, r))) for r in x["rows"]] for t, x in truth["rows"].items()}
-used = set()
+used, kinds = set(), set()
 mailboxes = {m["id"]: m for m in rows["zimbra.mailbox"]}
 for a in truth["accounts"]:
     db = "mboxgroup%d." % a["group"]
@@ -53,6 +53,8 @@ for a in truth["accounts"]:
                                               i["id"] >> int(v["file_bits"]) & (1 << int(v["file_group_bits"])) - 1, i["id"], r["mod_content"])
         used.add(path)
         data = open(os.path.join(home, path), "rb").read()
+        threshold = int(v["compression_threshold"]) if v["compress_blobs"] == "1" else None
+        kinds.add("plain" if threshold is None else "below the threshold" if i["size"] <= threshold else "gzip that is " + ("smaller" if len(data) < i["size"] else "larger" if len(data) > i["size"] else "as long"))
         data = data if len(data) == i["size"] else gzip.decompress(data)
         digest = base64.b64encode(hashlib.new("sha1" if len(i["digest"]) == 28 else "sha256", data).digest()).decode().replace("/", ",")
         if len(data) != i["size"] or digest != i["digest"] or hashlib.sha256(data).hexdigest() != i["sha256"] or truth["blobs"].get(path) != i["sha256"]:
@@ -70,5 +72,8 @@ if [x for x in extra if not x.endswith(".bak") and "/incoming/" not in x]:
     complain("files that no row has: %s" % sorted(extra)[:5])
 if not truth["accounts"] or (truth["day"] > 0 and len(used) < 100):
     complain("there is next to nothing")
+missing = {"plain", "gzip that is smaller", "gzip that is larger", "gzip that is as long"} - kinds
+if truth["day"] > 0 and missing:
+    complain("no blob is: %s" % sorted(missing))
 print("day %d: %d accounts, %d items, %d blobs, %d rows, %d differences" % (truth["day"], len(truth["accounts"]), sum(len(a["items"]) for a in truth["accounts"]), len(used), sum(len(x) for x in rows.values()), bad))
 sys.exit(bad > 0)
