@@ -13,7 +13,7 @@
 static const char *const separators[] = {":", ";", "!", "+", "\xef\x80\xba", "\xef\x80\xa2"};
 
 static const struct { uint8_t letter; const char *word; } words[] = {
-	{'R', "\\Answered"}, {'T', "\\Deleted"}, {'D', "\\Draft"}, {'F', "\\Flagged"}, {'S', "\\Seen"}, {'P', "$Forwarded"},
+	{'R', "answered"}, {'T', "deleted"}, {'D', "draft"}, {'F', "flagged"}, {'P', "forwarded"}, {'S', "seen"},
 };
 
 /* The last place of sep and "1," or "2,"; name.n if there is none. */

@@ -74,6 +74,25 @@ static struct zs_span folder_path(const struct zimbra_source *s, const struct zi
 	return zs_span_str(l->kind == ZIMBRA_LEVEL_FOLDER ? zimbra_folders_text(f, f->v[l->folder].path_at) : "");
 }
 
+/* "\0one\0two\0", or NULL. */
+static int has_odd_tags(struct zs_span tags)
+{
+	if (tags.n == 0)
+		return 0;
+	return tags.n < 3 || tags.p[0] != 0 || tags.p[tags.n - 1] != 0 || memmem(tags.p, tags.n, "\0\0", 2) != NULL;
+}
+
+/* What is odd about a row, but hinders nothing: the row itself is in the backup as it is. */
+static void name_oddities(struct zimbra_source *s, const struct zimbra_row *row)
+{
+	struct zs_err why = {0};
+
+	if (!has_odd_tags(row->tags))
+		return;
+	(void)zs_fail(&why, ZS_SOURCE, "item %u: its tag names are not as Zimbra writes them (a NUL too many or too few): they may be shown wrongly", row->id);
+	zimbra_problem(s, mailbox_at(s), zs_buf_span(&s->walk.path), &why);
+}
+
 static int give_item(struct zimbra_source *s, struct zimbra_level *l, struct zs_source_item *out, struct zs_err *err)
 {
 	const struct zimbra_row *row = zimbra_level_row(l);
@@ -81,6 +100,7 @@ static int give_item(struct zimbra_source *s, struct zimbra_level *l, struct zs_
 
 	if (set_path(s, l->path_n, zs_buf_span(&l->name), err) < 0)
 		return -1;
+	name_oddities(s, row);
 	give_common(s, out);
 	out->entry.kind = ZS_ENTRY_FILE;
 	out->entry.mode = 0600;
