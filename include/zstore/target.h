@@ -48,6 +48,9 @@ int zs_sql_place_parse(struct zs_span path, struct zs_sql_place *out, struct zs_
 void zs_sql_place_fini(struct zs_sql_place *p);
 /* Is it asked for by "DB" or "DB.TABLE"?  1, 0.  Of one table: its database, the database's sequences, and what is its own. */
 int zs_sql_place_wanted(const struct zs_sql_place *p, struct zs_span what);
+/* A fact of the source's summary as a comment, appended to the notes; what is in an element of a list ("tables.0.rows") is passed
+ * over.  Whatever key and value hold, it is whole lines of comments. */
+int zs_sql_script_fact(const char *key, struct zs_span value, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 /* What stands before and after everything; notes: comment lines, each ended, without control characters; may be empty. */
 int zs_sql_script_begin(struct zs_span notes, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 int zs_sql_script_end(struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;

@@ -67,21 +67,20 @@ static int add_view(struct sql_writer *w, struct zs_span name, struct zs_err *er
 {
 	static const char create[] = "CREATE ";
 	const struct zs_span names[] = {w->d->database, name};
+	struct zs_buf statement = ZS_BUF_INIT;
 	struct sql_result r = {0};
-	struct zs_span text, client, connection;
+	struct zs_span text;
 	int rc = -1;
 
 	if (is_whole(w, name, err) < 0 || sql_define_ask(w, "SHOW CREATE VIEW `?.`?", names, &r, err) < 0)
 		return -1;
 	text = sql_result_next(&r) ? sql_result_get(&r, 1) : zs_span(NULL, 0);
-	client = sql_result_get(&r, 2);
-	connection = sql_result_get(&r, 3);
-	if (text.n < sizeof create || memcmp(text.p, create, sizeof create - 1) != 0 || !client.n || !connection.n)
+	if (text.n < sizeof create || memcmp(text.p, create, sizeof create - 1) != 0)
 		(void)zs_fail(err, ZS_SOURCE, "the server does not show its definition");
-	else if (zs_buf_printf(w->out, err, "SET character_set_client = %.*s, collation_connection = %.*s;\nCREATE OR REPLACE ",
-		     (int)client.n, (const char *)client.p, (int)connection.n, (const char *)connection.p) == 0 &&
-	    zs_buf_add(w->out, text.p + sizeof create - 1, text.n - (sizeof create - 1), err) == 0)
-		rc = sql_define_add(w, ";\n", err);
+	else if (zs_buf_printf(&statement, err, "CREATE OR REPLACE ") == 0 &&
+	    zs_buf_add(&statement, text.p + sizeof create - 1, text.n - (sizeof create - 1), err) == 0)
+		rc = sql_define_program_run(w, zs_buf_span(&statement), sql_result_get(&r, 2), sql_result_get(&r, 3), err);
+	zs_buf_fini(&statement);
 	sql_result_fini(&r);
 	return rc;
 }

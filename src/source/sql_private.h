@@ -82,6 +82,7 @@ struct sql_define {
 	struct zs_span path;		/* in the snapshot: for problems */
 	const struct zs_source_settings *settings; /* problem: a view that is broken, a program that cannot be shown ...: left out with a comment in the stream */
 	int *out_named_zones;		/* set to 1 if a named time zone occurs (events); else left; may be NULL */
+	uint64_t *out_left_out;		/* grows by what was left out and named; may be NULL */
 };
 /*
  * Append the stream's text to *out; empty if there is nothing of it (then the item is not stored).  Loadable by "mariadb"

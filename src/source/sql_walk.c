@@ -73,7 +73,8 @@ static int make_stream(struct sql_source *s, struct sql_conn *conn, enum sql_str
     struct zs_err *err)
 {
 	const struct sql_define d = {.conn = conn, .stream = stream, .database = database, .table = table,
-	    .path = zs_buf_span(&s->walk.path), .settings = s->settings, .out_named_zones = &s->facts.named_zones};
+	    .path = zs_buf_span(&s->walk.path), .settings = s->settings, .out_named_zones = &s->facts.named_zones,
+	    .out_left_out = &s->facts.failed};
 
 	zs_buf_clear(&s->walk.text);
 	if (sql_define_stream(&d, &s->walk.text, err) < 0) {

@@ -113,6 +113,27 @@ static int add(struct zs_buf *out, const char *text, struct zs_err *err)
 	return zs_buf_add_span(out, zs_span_str(text), err);
 }
 
+#define FACT_MAX 300
+
+int zs_sql_script_fact(const char *key, struct zs_span value, struct zs_buf *out, struct zs_err *err)
+{
+	size_t at;
+
+	for (const char *p = key; (p = strchr(p, '.')) != NULL; p++)
+		if (p[1] >= '0' && p[1] <= '9')
+			return 0;
+	if (strcmp(key, "totals.failed") == 0 && !is_text(value, "0") &&
+	    add(out, "-- PARTIAL: not all could be read when this was backed up; 'zstore snapshots -v' names what is missing\n", err) < 0)
+		return -1;
+	at = out->n;
+	if (zs_buf_printf(out, err, "-- %s: ", key) < 0 || zs_buf_add(out, value.p, value.n < FACT_MAX ? value.n : FACT_MAX, err) < 0)
+		return -1;
+	for (; at < out->n; at++)
+		if (out->p[at] < 0x20 || out->p[at] == 0x7f)
+			out->p[at] = ' ';
+	return zs_buf_add_u8(out, '\n', err);
+}
+
 int zs_sql_script_begin(struct zs_span notes, struct zs_buf *out, struct zs_err *err)
 {
 	if (add(out, "/*M!999999\\- enable the sandbox mode */\n"
@@ -120,10 +141,14 @@ int zs_sql_script_begin(struct zs_span notes, struct zs_buf *out, struct zs_err 
 		return -1;
 	return add(out,
 	    "SET @zs_sql_mode = @@sql_mode, @zs_time_zone = @@time_zone, @zs_foreign_key_checks = @@foreign_key_checks,\n"
-	    "  @zs_unique_checks = @@unique_checks, @zs_sql_notes = @@sql_notes, @zs_autocommit = @@autocommit;\n"
+	    "  @zs_unique_checks = @@unique_checks, @zs_sql_notes = @@sql_notes, @zs_autocommit = @@autocommit,\n"
+	    "  @zs_sql_safe_updates = @@sql_safe_updates;\n"
 	    "SET NAMES utf8mb4;\n"
 	    "SET @zs_collation_connection = @@collation_connection;\n"
-	    "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00', foreign_key_checks = 0, unique_checks = 0, sql_notes = 0;\n"
+	    "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', foreign_key_checks = 0, unique_checks = 0,\n"
+	    "  sql_notes = 0, sql_safe_updates = 0;\n"
+	    "/*M!100000 SET innodb_strict_mode = 0 */;\n"
+	    "/*M!100101 SET max_statement_time = 0 */;\n"
 	    "/*M!100201 SET check_constraint_checks = 0 */;\n"
 	    "/*M!101100 SET system_versioning_insert_history = 1 */;\n"
 	    "SET autocommit = 0;\n", err);
@@ -135,8 +160,10 @@ int zs_sql_script_end(struct zs_buf *out, struct zs_err *err)
 	    "COMMIT;\n"
 	    "/*M!101100 SET system_versioning_insert_history = DEFAULT */;\n"
 	    "/*M!100201 SET check_constraint_checks = DEFAULT */;\n"
+	    "/*M!100101 SET max_statement_time = DEFAULT */;\n"
+	    "/*M!100000 SET innodb_strict_mode = DEFAULT */;\n"
 	    "SET sql_mode = @zs_sql_mode, time_zone = @zs_time_zone, foreign_key_checks = @zs_foreign_key_checks,\n"
-	    "  unique_checks = @zs_unique_checks, sql_notes = @zs_sql_notes, autocommit = @zs_autocommit;\n"
+	    "  unique_checks = @zs_unique_checks, sql_notes = @zs_sql_notes, autocommit = @zs_autocommit, sql_safe_updates = @zs_sql_safe_updates;\n"
 	    "-- zstore: complete\n", err);
 }
 
@@ -170,6 +197,10 @@ int zs_sql_stream_begin(const struct zs_sql_stream *s, struct zs_buf *current, s
 		return -1;
 	if (p->phase != ZS_SQL_TABLES || !s->replaces)
 		return 0;
+	/* The wrong table would go if the client changed the name; what follows has a guard of its own. */
+	if (p->table.n && memmem(p->table.p, p->table.n, "\r\n", 2) &&
+	    add(out, "EXECUTE IMMEDIATE IF(LENGTH('\r\n') = 2, 'DO 0', 'a name has a line end in it: load this script with mariadb --binary-mode');\n", err) < 0)
+		return -1;
 	if (add(out, "DROP TABLE IF EXISTS ", err) < 0 || add_name(out, &p->table, err) < 0)
 		return -1;
 	return add(out, ";\n", err);

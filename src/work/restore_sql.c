@@ -163,22 +163,11 @@ struct notes {
 	struct zs_err *err;
 };
 
-/* What the source said of the whole: not of single tables, which are in the elements of lists. */
 static int on_fact(void *ctx, const char *key, struct zs_span value)
 {
 	struct notes *n = ctx;
-	struct zs_buf *out = &n->x->notes;
-	size_t at = out->n;
 
-	for (const char *p = key; (p = strchr(p, '.')) != NULL; p++)
-		if (p[1] >= '0' && p[1] <= '9')
-			return 0;
-	if (zs_buf_printf(out, n->err, "-- %s: ", key) < 0 || zs_buf_add(out, value.p, value.n < 300 ? value.n : 300, n->err) < 0)
-		return -1;
-	for (; at < out->n; at++)
-		if (out->p[at] < 0x20 || out->p[at] == 0x7f)
-			out->p[at] = ' ';
-	return zs_buf_add_u8(out, '\n', n->err);
+	return zs_sql_script_fact(key, value, &n->x->notes, n->err);
 }
 
 static int gather(void *ctx, struct zs_span bytes, struct zs_err *err)
@@ -227,9 +216,9 @@ static int head(struct script *x, struct zs_err *err)
 {
 	int rc = list(x, "summary.json", ZS_LIST_SELF, on_summary, err);
 
-	if (rc < 0 && err->cause == ZS_NOTFOUND) {
+	if (rc < 0 && err->cause == ZS_NOTFOUND) { /* the last thing that a source gives */
 		zs_err_clear(err);
-		rc = 0;
+		rc = zs_buf_printf(&x->notes, err, "-- PARTIAL: reading the server broke off; whole databases and tables may be missing\n");
 	}
 	return rc < 0 ? -1 : zs_sql_script_begin(zs_buf_span(&x->notes), &x->out, err);
 }
