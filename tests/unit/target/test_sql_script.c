@@ -115,6 +115,50 @@ static void a_cut_script_can_be_told(void **state)
 	zs_buf_fini(&out);
 }
 
+static void check_fact(const char *key, const char *value, const char *want)
+{
+	struct zs_buf out = ZS_BUF_INIT;
+	struct zs_err err = {0};
+
+	assert_int_equal(zs_sql_script_fact(key, zs_span_str(value), &out, &err), 0);
+	assert_true(zs_span_eq(zs_buf_span(&out), zs_span_str(want)));
+	zs_buf_fini(&out);
+}
+
+static void facts(void **state)
+{
+	(void)state;
+	check_fact("needs.max_allowed_packet", "380", "-- needs.max_allowed_packet: 380\n");
+	check_fact("tables.0.rows", "5", "");
+	check_fact("0", "top", "-- 0: top\n");
+	check_fact("a", "x\nDROP DATABASE d;\r\x1b[m\x7f", "-- a: x DROP DATABASE d;  [m \n");
+	check_fact("a\nDROP DATABASE d;", "", "-- a DROP DATABASE d;: \n");
+	check_fact("totals.failed", "0", "-- totals.failed: 0\n");
+	check_fact("totals.failed", "3", "-- PARTIAL: not all could be read when this was backed up; 'zstore snapshots -v' names what is missing\n-- totals.failed: 3\n");
+}
+
+/* A client that changes line ends within names must not drop the wrong table. */
+static void line_ends_in_names(void **state)
+{
+	static const char guard[] = "USE `a`;\nEXECUTE IMMEDIATE IF(LENGTH('\r\n') = 2, 'DO 0', 'a name has a line end in it: ", drop[] = "DROP TABLE IF EXISTS `x\r\ny`;\n";
+	struct zs_sql_place p = place("databases/a/tables/x%0D%0Ay/definition.sql", 1);
+	struct zs_sql_stream s = {&p, 1};
+	struct zs_buf current = ZS_BUF_INIT, out = ZS_BUF_INIT;
+	struct zs_err err = {0};
+
+	(void)state;
+	assert_int_equal(zs_sql_stream_begin(&s, &current, &out, &err), 0);
+	assert_memory_equal(out.p, guard, sizeof guard - 1);
+	assert_memory_equal(out.p + out.n - (sizeof drop - 1), drop, sizeof drop - 1);
+	zs_buf_clear(&out);
+	s.replaces = 0; /* nothing is dropped: the definition has a guard of its own */
+	assert_int_equal(zs_sql_stream_begin(&s, &current, &out, &err), 0);
+	assert_int_equal(out.n, 0);
+	zs_buf_fini(&current);
+	zs_buf_fini(&out);
+	zs_sql_place_fini(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +167,8 @@ int main(void)
 		cmocka_unit_test(wanted),
 		cmocka_unit_test(around_streams),
 		cmocka_unit_test(a_cut_script_can_be_told),
+		cmocka_unit_test(facts),
+		cmocka_unit_test(line_ends_in_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
