@@ -1,11 +1,11 @@
 # What is needed from Debian 12, and a function that installs what of it is missing.  To be sourced.
 BUILD_PACKAGES="gcc libc6-dev meson ninja-build pkg-config libzstd-dev libsodium-dev liblmdb-dev libxxhash-dev libjansson-dev libarchive-dev
- libmariadb-dev libldap-dev libinih-dev"
-SERVER_PACKAGES="mariadb-server-core mariadb-client slapd ldap-utils libsasl2-modules perl-base"
+ libmariadb-dev libldap-dev libinih-dev libcurl4-openssl-dev libexpat1-dev zlib1g-dev libssl-dev"
+SERVER_PACKAGES="mariadb-server-core mariadb-client slapd ldap-utils libsasl2-modules perl-base dovecot-imapd"
 TEST_PACKAGES="clang libclang-rt-14-dev llvm-14 libcmocka-dev clang-format mandoc python3 python3-nacl python3-zstandard python3-xxhash
  python3-argon2 acl attr strace e2fsprogs util-linux tmux git procps
  $SERVER_PACKAGES openssl"
-BENCH_PACKAGES="borgbackup restic time python3 zstd jq"
+BENCH_PACKAGES="borgbackup restic time python3 zstd jq isync"
 
 need_packages() {
 	missing=

@@ -70,7 +70,7 @@ if want gcc || [[ $stages = *" e2e "* || $stages = *" lint "* ]]; then
 fi
 want lint && scripts 'lint/*.sh' BUILD="$work/gcc" ZSTORE="$work/gcc/src/cli/zstore"
 want minimal && build minimal --buildtype=release -Dtests=disabled -Dfuzzing=none -Dtar=disabled -Dstaged=disabled -Dldap=disabled \
-	-Dmariadb=disabled -Dprofiles=disabled -Dhttp=disabled -Dman=disabled && scripts 'e2e/00-minimal.sh' ZSTORE="$work/minimal/src/cli/zstore"
+	-Dmariadb=disabled -Dprofiles=disabled -Dhttp=disabled -Dzimbra=disabled -Dman=disabled && scripts 'e2e/00-minimal.sh' ZSTORE="$work/minimal/src/cli/zstore"
 want clang && CC=clang build clang --buildtype=debugoptimized
 if want fuzz && CC=clang build fuzz --buildtype=debugoptimized -Dfuzzing=libfuzzer -Db_lundef=false -Dtests=enabled; then
 	for target in "$work"/fuzz/tests/fuzz/*/fuzz_*; do
@@ -93,7 +93,7 @@ if want asan && build asan --buildtype=debugoptimized -Db_sanitize=address,undef
 	scripts 'e2e/[0-4]*.sh' ZSTORE="$work/asan/src/cli/zstore" SANITIZED=address
 fi
 if want tsan && build tsan --buildtype=debugoptimized -Db_sanitize=thread; then
-	units tsan --suite unit-pipeline --suite unit-store --suite unit-index --suite unit-work --suite unit-backend
+	units tsan --suite unit-pipeline --suite unit-store --suite unit-index --suite unit-work --suite unit-backend --suite unit-imap
 	scripts 'e2e/1*.sh' ZSTORE="$work/tsan/src/cli/zstore" SANITIZED=thread TSAN_OPTIONS=halt_on_error=1
 fi
 note done

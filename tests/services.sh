@@ -3,6 +3,8 @@
 #   mariadb_up DIR [mariadbd options]     socket DIR/s.sock, port in DIR/port; root without a password
 #   slapd_up DIR SUFFIX [config.ldif]     ldapi://DIR/ldapi (percent-encoded in DIR/url), ports in DIR/port, DIR/tls-port;
 #                                         root DN cn=root,SUFFIX (cn=root for "") with password "secret"
+#   dovecot_up DIR [config file]          ports in DIR/port, DIR/tls-port; users user1@example.com .. user5@example.com with passwords
+#                                         pw1 .. pw5, master user "backup" with "master-pw"; mail below DIR/mail
 #   tls_make DIR                          ca.pem, server.pem, server.key for 127.0.0.1
 #   service_stop DIR [SIGNAL]             one of them
 unset CURL_CA_BUNDLE SSL_CERT_FILE SSL_CERT_DIR LDAPTLS_CACERT LDAPCONF MYSQL_PWD
@@ -209,3 +211,97 @@ slapd_up() {
 slapd_add() { local dir=$1; shift; timeout 120 ldapmodify -a -x -H "ldap://127.0.0.1:$(cat "$dir/port")" -D "cn=root${SUFFIX:+,$SUFFIX}" -w secret -M "$@" >>"$dir/add.log" 2>&1; }
 # slapd_cat DIR [options]: all entries as they are in the database; also offline
 slapd_cat() { local dir=$1; shift; service_user slapcat -o ldif-wrap=no -F "$dir/conf" "$@"; }
+
+# -------------------------------------------------------------------------- IMAP
+
+dovecot_config() { # DIR USER
+	cat <<-EOF
+	base_dir = $1/run
+	state_dir = $1/state
+	log_path = $1/dovecot.log
+	protocols = imap
+	listen = 127.0.0.1
+	default_internal_user = $2
+	default_internal_group = $(id -gn "$2")
+	default_login_user = $2
+	first_valid_uid = 1
+	mail_uid = $(id -u "$2")
+	mail_gid = $(id -g "$2")
+	mail_home = $1/mail/%u
+	mail_location = maildir:~/Maildir:LAYOUT=fs
+	mail_fsync = never
+	maildir_very_dirty_syncs = yes
+	disable_plaintext_auth = no
+	auth_mechanisms = plain login
+	auth_master_user_separator = *
+	auth_failure_delay = 0
+	mail_max_userip_connections = ${DOVECOT_CONNECTIONS:-10}
+	imap_logout_format = in=%i out=%o bodies=%{fetch_body_count} bytes=%{fetch_body_bytes}
+	ssl = ${DOVECOT_SSL:-yes}
+	ssl_cert = <$1/tls/server.pem
+	ssl_key = <$1/tls/server.key
+	ssl_dh =
+	service anvil {
+	  chroot =
+	}
+	service imap-login {
+	  chroot =
+	  process_min_avail = 1
+	  service_count = 0
+	  inet_listener imap {
+	    port = $(cat "$1/port")
+	  }
+	  inet_listener imaps {
+	    port = $(cat "$1/tls-port")
+	  }
+	}
+	service imap-urlauth-login {
+	  chroot =
+	}
+	service imap {
+	  process_limit = 64
+	}
+	passdb {
+	  driver = passwd-file
+	  master = yes
+	  result_success = continue
+	  args = username_format=%u $1/masters
+	}
+	passdb {
+	  driver = passwd-file
+	  args = username_format=%u $1/users
+	}
+	userdb {
+	  driver = static
+	  args = uid=$(id -u "$2") gid=$(id -g "$2") home=$1/mail/%u
+	}
+	namespace inbox {
+	  inbox = yes
+	  separator = ${DOVECOT_SEPARATOR:-/}
+	  mailbox Sent {
+	    auto = subscribe
+	    special_use = \\Sent
+	  }
+	  mailbox Trash {
+	    auto = create
+	    special_use = \\Trash
+	  }
+	}
+	EOF
+}
+dovecot_up() {
+	local dir=$1 user i
+	user=nobody
+	[ "$(id -u)" = 0 ] || user=$(id -un)
+	if [ ! -s "$dir/dovecot.conf" ]; then
+		mkdir -p "$dir"/{run,state,mail} && chmod 755 "$dir" && tls_make "$dir/tls" || return 1
+		service_port >"$dir/port" && service_port >"$dir/tls-port" || return 1
+		for i in 1 2 3 4 5; do echo "user$i@example.com:{PLAIN}pw$i::::::"; done >"$dir/users"
+		echo 'backup:{PLAIN}master-pw::::::' >"$dir/masters"
+		dovecot_config "$dir" "$user" >"$dir/dovecot.conf"
+		[ $# -lt 2 ] || cat "$2" >>"$dir/dovecot.conf"
+		service_own "$dir"
+	fi
+	service_start "$dir" dovecot -F -c "$dir/dovecot.conf"
+	service_wait "$dir" bash -c "exec 3<>/dev/tcp/127.0.0.1/$(cat "$dir/port")"
+}

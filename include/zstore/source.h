@@ -22,6 +22,11 @@ struct zs_source_item {
 	enum zs_kind content;	/* ZS_KIND_FILE: find out; or what the source knows */
 	int serial;		/* the content must be read to its end before next is called again */
 	unsigned member;	/* of a set: which one it is from */
+	unsigned part;		/* of a source that has parts (accounts): 1 + its number; 0: of none */
+	/* Of a directory, else proof_identity is 0: if the previous snapshot has an entry under the path proof, with that identity, then all
+	 * that is below the directory is as it was there, and zs_source_skip may be called.  Borrowed like path. */
+	struct zs_span proof;
+	uint64_t proof_identity;
 };
 
 enum zs_note_level {
@@ -53,17 +58,28 @@ enum zs_source_phase {
 	ZS_PHASE_LIST,	  /* read what has no snapshot of its own for the first time (LDAP) */
 	ZS_PHASE_FREEZE,  /* take the snapshot (SQL) */
 	ZS_PHASE_SETTLE,  /* read again what changed since LIST, until nothing does */
+	/* Parts of FREEZE, which zs_source_prepare carries out by itself.  A source gets them after its FREEZE: */
+	ZS_PHASE_JOIN,	  /* take a snapshot that costs no time, while those that others took hold the server still */
+	ZS_PHASE_THAW,	  /* let go of what was held */
 };
 
 /* 1 with an item, 0 at the end, -1: the source cannot go on. */
 int zs_source_next(struct zs_source *s, struct zs_source_item *out, struct zs_err *err) ZS_MUST_USE;
+/* After next gave a directory with a proof: what is below it is taken from the previous snapshot, and next does not give it. */
+void zs_source_skip(struct zs_source *s);
 /* What costs more than a stat, for items that are new or changed: xattrs, item_* of the staged layout.  Spans go
  * into *storage (appended; do not move it while entry is in use).  Any thread. */
 int zs_source_fill(struct zs_source_handle *h, struct zs_entry *entry, struct zs_buf *storage, struct zs_err *err) ZS_MUST_USE;
 /* An item whose identity moved: is its content still that of the entry which the previous snapshot has under its path (so that
  * only flags, folder, dates changed)?  1: the old content is kept, and the item is not opened; 0.  Any thread. */
 int zs_source_same_content(const struct zs_source_handle *h, const struct zs_entry *old);
-/* Any thread. -1 ZS_SOURCE: vanished, not permitted, no longer a regular file. */
+/*
+ * Items with equal keys have equal content (hard links, equal digests), though they are files of their own: one that comes
+ * soon after another is not opened.  1 with the key, 0: it has none, or cannot be looked at.  The thread of next.
+ */
+int zs_source_same_key(struct zs_source_handle *h, uint64_t out_key[2]);
+/* Any thread. -1 ZS_SOURCE: vanished, not permitted, no longer a regular file; ZS_NOTFOUND: deleted, by those who may, since it
+ * was listed: it is left out, and that is no problem (the source has noted it). */
 int zs_source_open(struct zs_source_handle *h, struct zs_source_reader **out, struct zs_err *err) ZS_MUST_USE;
 /* Up to n bytes: *out_n == 0 and *out_hole == 0 at the end.  *out_hole > 0: that many zero bytes that are a hole come
  * next (then *out_n is 0). */
@@ -82,6 +98,20 @@ int zs_source_prepare(struct zs_source *s, enum zs_source_phase phase, struct zs
 /* What the source knows of its coordinates (versions, positions, counts), appended as one JSON object; after the last item
  * was read.  Nothing is appended if it knows nothing. */
 int zs_source_manifest(struct zs_source *s, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+/* An item could not be read, or not as it should be: counts in the report of its member and part.  Any thread. */
+void zs_source_failed(struct zs_source *s, unsigned member, unsigned part, const struct zs_err *why);
+
+enum zs_member_state { ZS_MEMBER_DONE, ZS_MEMBER_PARTIAL, ZS_MEMBER_FAILED };
+struct zs_part_report { /* of an account */
+	const char *name;	 /* borrowed until the source is freed */
+	enum zs_member_state state;
+	uint64_t items;		 /* that the source has of it, as the source counts */
+	uint64_t problems;
+	char why[240];		 /* the first of them */
+};
+/* Parts of a member (of the source itself, if it is no set: member is ignored); their number grows while the source is read. */
+unsigned zs_source_parts(struct zs_source *s, unsigned member);
+void zs_source_part(struct zs_source *s, unsigned member, unsigned number, struct zs_part_report *out); /* number < zs_source_parts; any thread */
 void zs_source_handle_free(struct zs_source_handle *h);
 void zs_source_free(struct zs_source *s); /* all handles must be gone */
 
@@ -112,11 +142,12 @@ int zs_source_command_new(char *const argv[], struct zs_span path, enum zs_kind 
 /* ---------------------------------------------------------------------- servers */
 
 /*
+ * scheme:path[?key=value&...] for what is on this host (maildir, mbox), else
  * scheme://[user@]host[:port][/path][?key=value&...], or scheme://%2Fpath%2Fof%2Fsocket...; all parts percent-decoded.
  * A password in it is ZS_USAGE: it would stand in argv and in the snapshot.
  */
 struct zs_url {
-	char *scheme, *user, *host, *path; /* owned; "" if absent; path without its first slash */
+	char *scheme, *user, *host, *path; /* owned; "" if absent; a server's path without its first slash */
 	unsigned port;			   /* 0: not given */
 	struct zs_strings keys, values;	   /* of the query, in pairs */
 	char *label;			   /* as it was written, without what is said by password-file and the like */
@@ -143,9 +174,19 @@ int zs_source_sql_new(const struct zs_server_settings *server, const struct zs_s
 /* LDAP (libldap): one stream a naming context; see store-format/ldif.md.  ZS_USAGE if built without. */
 int zs_source_ldap_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
 
+/* An IMAP server (libcurl for TLS and login): every folder, each message an entry.  ZS_USAGE if built without. */
+int zs_source_imap_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
+/* A Maildir (Maildir++ folders or nested ones) or an mbox file: files bit for bit, what the names and headers say of flags and
+ * folders shown with the messages. */
+int zs_source_maildir_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
+int zs_source_mbox_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
+
+/* A local Zimbra server: its mailboxes in one snapshot of its database, its blobs, the rows that they are made of; see
+ * store-format/zimbra.md.  Its parts are accounts.  ZS_USAGE if built without. */
+int zs_source_zimbra_new(const struct zs_server_settings *server, const struct zs_source_settings *s, struct zs_source **out, struct zs_err *err) ZS_MUST_USE;
+
 /* ------------------------------------------------------------------ several as one */
 
-enum zs_member_state { ZS_MEMBER_DONE, ZS_MEMBER_PARTIAL, ZS_MEMBER_FAILED };
 struct zs_member_report {
 	const char *name, *type; /* borrowed from what was given */
 	enum zs_member_state state;
@@ -190,8 +231,14 @@ struct zs_source_ops {
 	int (*read)(struct zs_source_reader *, void *, size_t, size_t *, uint64_t *, struct zs_err *);
 	int (*next_group)(struct zs_source_reader *, uint64_t *, struct zs_err *); /* may be NULL: no groups */
 	int (*close)(struct zs_source_reader *, int *, struct zs_err *); /* frees the reader */
-	int (*prepare)(struct zs_source *, enum zs_source_phase, struct zs_err *); /* may be NULL */
+	int (*prepare)(struct zs_source *, enum zs_source_phase, struct zs_err *); /* may be NULL; also for phases that mean nothing to it */
+	int joins;								   /* has something to do in ZS_PHASE_JOIN */
 	int (*manifest)(struct zs_source *, struct zs_buf *, struct zs_err *);	   /* may be NULL */
+	void (*failed)(struct zs_source *, unsigned member, unsigned part, const struct zs_err *); /* may be NULL */
+	void (*skip)(struct zs_source *);					   /* may be NULL if it gives no proofs */
+	int (*same_key)(struct zs_source_handle *, uint64_t *);			   /* may be NULL: none has a key */
+	unsigned (*parts)(struct zs_source *, unsigned member);			   /* may be NULL: no parts */
+	void (*part)(struct zs_source *, unsigned member, unsigned number, struct zs_part_report *);
 	void (*handle_free)(struct zs_source_handle *);
 };
 struct zs_source { const struct zs_source_ops *ops; };

@@ -24,11 +24,17 @@ struct zs_observer { /* all may be NULL; problem may come from any thread, progr
 
 /* -------------------------------------------------------------------- backup */
 
+struct zs_backup_part { /* what came from one part of a member (an account) */
+	uint64_t files, bytes, files_new, files_changed, added_bytes;
+};
 struct zs_backup_member { /* what came from one member of a source set */
 	uint64_t entries, files, bytes; /* in the snapshot */
 	uint64_t files_new, files_changed;
 	uint64_t added_bytes;		/* plain bytes that were not there before */
+	struct zs_backup_part *parts;	/* by the parts' numbers; zs_backup_member_fini frees them */
+	unsigned part_count;
 };
+void zs_backup_member_fini(struct zs_backup_member *m); /* what the backup allocated in it */
 enum zs_backup_flags { ZS_BACKUP_FORCE = 1 /* re-read all */, ZS_BACKUP_DRY_RUN = 2 };
 struct zs_backup_settings {
 	struct zs_source *source;

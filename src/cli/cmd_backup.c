@@ -253,6 +253,8 @@ int cmd_backup(struct session *s, int argc, char **argv, struct zs_err *err)
 		rc = has_hooks(s) && !b.dry ? run_with_hooks(&b, err) : run_backup(&b, err);
 	sources_fini(&b.sources);
 	zs_strings_fini(&b.excludes);
+	for (unsigned i = 0; i < b.member_count; i++)
+		zs_backup_member_fini(&b.members[i]);
 	free(b.members);
 	return rc;
 }

@@ -23,9 +23,6 @@ static const struct { const char *key; enum opt_id id; const char *option, *vari
 
 static void show_value(struct showing *w, const char *key, const char *value, const char *origin)
 {
-	/* Such a command may have a secret in it. */
-	if (strcmp(key, "passphrase-command") == 0)
-		value = "(a command)";
 	if (w->s->json) {
 		json_open(&w->j, '{');
 		json_kv_text(&w->j, "key", key);
@@ -39,6 +36,24 @@ static void show_value(struct showing *w, const char *key, const char *value, co
 	printf("  (");
 	print_safe(stdout, zs_span_str(origin), 0);
 	printf(")\n");
+}
+
+/* A command that prints a secret may have one in it: also in a URL. */
+static void show_open_value(struct showing *w, const char *key, const char *value, const char *origin)
+{
+	struct zs_err ignored = {0};
+	struct zs_url url;
+
+	if (strcmp(key, "passphrase-command") == 0) {
+		show_value(w, key, "(a command)", origin);
+	} else if (strcmp(key, "source") == 0 && zs_url_is(value)) {
+		if (zs_url_parse(value, &url, &ignored) < 0)
+			return; /* it has been checked: no memory */
+		show_value(w, key, url.label, origin);
+		zs_url_fini(&url);
+	} else {
+		show_value(w, key, value, origin);
+	}
 }
 
 /* A secret's way that is given outside replaces all those of the file. */
@@ -66,7 +81,7 @@ static int show_outside(struct showing *w, const char *key)
 		if (strcmp(outside[i].key, key) != 0)
 			continue;
 		if (option || variable) {
-			show_value(w, key, option ? option : variable, option ? outside[i].option : outside[i].variable);
+			show_open_value(w, key, option ? option : variable, option ? outside[i].option : outside[i].variable);
 			return 1;
 		}
 	}
@@ -85,7 +100,7 @@ static void show_settings(struct showing *w)
 			continue;
 		while ((v = conf_next(c, w->s->profile, k->name, v))) {
 			(void)snprintf(origin, sizeof origin, "%.300s:%u", c->files.v[v->file], v->line);
-			show_value(w, k->name, v->value, origin);
+			show_open_value(w, k->name, v->value, origin);
 		}
 	}
 	if (env_text("ZSTORE_PASSPHRASE"))
@@ -109,7 +124,9 @@ static void show_servers(struct showing *w, const struct sources *l)
 			json_close(&w->j, '}');
 			continue;
 		}
-		printf("  # stored as %s: ", v->name);
+		printf("  # stored as ");
+		print_safe(stdout, zs_span_str(v->name), 0);
+		printf(": ");
 		print_safe(stdout, zs_span_str(v->url.label), 0);
 		printf("\n");
 	}

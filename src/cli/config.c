@@ -402,7 +402,7 @@ static int add_encoded(struct zs_buf *out, const char *text, struct zs_err *err)
 		uint8_t b = (uint8_t)*text;
 		int rc;
 
-		if (b <= ' ' || b >= 0x7f || strchr("%&=#?+", b))
+		if (b <= ' ' || b >= 0x7f || strchr("%&#", b))
 			rc = zs_buf_printf(out, err, "%%%02X", b);
 		else
 			rc = zs_buf_add_u8(out, b, err);

@@ -47,7 +47,9 @@ static void line_of(const struct check *c, const char *what, const char *name, c
 {
 	if (c->s->json || (c->s->quiet && !err))
 		return;
-	printf("  %-12s ", what);
+	printf("  ");
+	print_safe(stdout, zs_span_str(what), 40);
+	printf("%*s ", strlen(what) < 12 ? 12 - (int)strlen(what) : 0, "");
 	print_safe(stdout, zs_span_str(name), 0);
 	printf(": ");
 	print_safe(stdout, zs_span_str(err ? err->text : state), 0);
@@ -181,7 +183,6 @@ static int check_server(struct check *c, struct server *v, struct zs_err *err)
 	struct zs_source_settings settings = {.problem = no_problem, .tmp_dir = session_tmp_dir()};
 	struct zs_source *source = NULL;
 	struct zs_err why = {0};
-	char what[64];
 	int rc;
 
 	zs_buf_clear(&c->levels);
@@ -195,8 +196,7 @@ static int check_server(struct check *c, struct server *v, struct zs_err *err)
 		return -1;
 	}
 	count_source(c, rc, why.cause == ZS_USAGE ? WRONG : INCOMPLETE);
-	(void)snprintf(what, sizeof what, "%.40s", v->name);
-	line_of(c, what, v->url.label, "connects", rc < 0 ? &why : NULL);
+	line_of(c, v->name, v->url.label, "connects", rc < 0 ? &why : NULL);
 	if (c->s->json) {
 		json_open(&c->j, '{');
 		json_kv_text(&c->j, "type", server_type(v));

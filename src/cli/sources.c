@@ -19,6 +19,11 @@ static const struct server_type {
     {"ldap", "ldap", "ldap", "ZSTORE_LDAP_PASSWORD", zs_source_ldap_new},
     {"ldaps", "ldap", "ldap", "ZSTORE_LDAP_PASSWORD", zs_source_ldap_new},
     {"ldapi", "ldap", "ldap", "ZSTORE_LDAP_PASSWORD", zs_source_ldap_new},
+    {"imap", "imap", "imap", "ZSTORE_IMAP_PASSWORD", zs_source_imap_new},
+    {"imaps", "imap", "imap", "ZSTORE_IMAP_PASSWORD", zs_source_imap_new},
+    {"maildir", "maildir", "maildir", NULL, zs_source_maildir_new},
+    {"mbox", "mbox", "mbox", NULL, zs_source_mbox_new},
+    {"zimbra", "zimbra", "zimbra", NULL, zs_source_zimbra_new},
 };
 
 #define FILES_NAME "files"

@@ -7,7 +7,8 @@
 #include "mail_private.h"
 
 #define HEADER_MAX_BYTES (256u << 10)	/* a header that goes on and on is text */
-#define MBOX_SECTION_MIN (8u << 10)
+#define MBOX_SECTION_MIN 2048 /* a message with less of a skeleton shares it with the next one */
+#define MBOX_SHARED_MIN 1024  /* or does not, if the From_ line says so: a removed one moves few others */
 #define CONTENT_FIELD "content-"
 
 struct line {
@@ -43,10 +44,14 @@ void lines_begin(struct lines *l, const struct zs_split_params *params, struct s
 	l->in_line = l->part_start = 0;
 	l->after_blank = 1;
 	l->mbox = mbox;
-	l->messages = 1;
+	l->messages = !mbox;
 	l->no_run = 0;
+	l->blank_n = 0;
 	digest_begin(&l->digest);
-	header_begin(l);
+	if (mbox)
+		l->state = LINES_TEXT; /* the first From_ line comes */
+	else
+		header_begin(l);
 	cut_begin(cut, params, ZS_KIND_TEXT, sec);
 }
 
@@ -62,6 +67,15 @@ static int text_end(struct lines *l, struct zs_err *err)
 		rc = cut_end(c, err);
 	cut_begin(c, l->params, ZS_KIND_TEXT, l->sec);
 	return rc;
+}
+
+/* The empty line that waits was one of the text. */
+static int blank_release(struct lines *l, struct zs_err *err)
+{
+	size_t n = l->blank_n;
+
+	l->blank_n = 0;
+	return n ? cut_add(l->cut, zs_span(l->blank, n), err) : 0;
 }
 
 static int header_end(struct lines *l, struct zs_err *err)
@@ -200,18 +214,19 @@ static enum joint judge(struct lines *l, const struct line *line, struct zs_span
 	return JOINT_NONE;
 }
 
+/* In an mbox an empty line waits: before a From_ line, or at the end, it belongs to the mbox and not to the message's text. */
+static int blank_hold(struct lines *l, const struct line *line, struct zs_err *err)
+{
+	if (blank_release(l, err) < 0)
+		return -1;
+	l->blank_n = line->s.n;
+	memcpy(l->blank, line->s.p, line->s.n);
+	return 1;
+}
+
 static int delimiter(struct lines *l, const struct line *line, enum joint j, struct zs_err *err)
 {
-	if (text_end(l, err) < 0)
-		return -1;
-	if (j == JOINT_MESSAGE) {
-		/* Sections of an mbox end where its content says so, that a removed message moves few. */
-		if (l->sec->skeleton.n >= MBOX_SECTION_MIN && (zs_hash64(0, line->s) & 3) == 0 &&
-		    section_flush(l->sec, err) < 0)
-			return -1;
-		l->messages++;
-	}
-	if (section_text(l->sec, line->s, err) < 0)
+	if (blank_release(l, err) < 0 || text_end(l, err) < 0 || section_text(l->sec, line->s, err) < 0)
 		return -1;
 	if (j == JOINT_CLOSE)
 		l->part_start = 0;
@@ -222,21 +237,61 @@ static int delimiter(struct lines *l, const struct line *line, enum joint j, str
 	return 1;
 }
 
+/* Is the section before this From_ line, or the end, one of its own? */
+static int section_is_own(const struct lines *l, struct zs_span line)
+{
+	size_t n = l->sec->skeleton.n;
+
+	return n >= MBOX_SECTION_MIN || l->messages == 0 || (n >= MBOX_SHARED_MIN && (zs_hash64(0, line) & 3) == 0);
+}
+
+/*
+ * A From_ line, or the end of an mbox.  With the empty line before it, it stands between two sections, so that each
+ * message has the chunks that it has elsewhere, and one that is removed or gets another status moves no other.
+ */
+static int between_messages(struct lines *l, struct zs_span line, struct zs_err *err)
+{
+	uint8_t bytes[sizeof l->blank + LINES_MAX] = {0};
+	struct zs_span all = zs_span(bytes, l->blank_n + line.n);
+
+	memcpy(bytes, l->blank, l->blank_n);
+	if (line.n)
+		memcpy(bytes + l->blank_n, line.p, line.n);
+	l->blank_n = 0;
+	if (text_end(l, err) < 0)
+		return -1;
+	if (!all.n)
+		return 0;
+	return section_is_own(l, line) ? section_apart(l->sec, ZS_KIND_HEADER, all, err) : section_text(l->sec, all, err);
+}
+
+static int message(struct lines *l, const struct line *line, struct zs_err *err)
+{
+	if (between_messages(l, line->s, err) < 0)
+		return -1;
+	l->messages++;
+	header_begin(l);
+	l->after_blank = 0;
+	l->no_run = 0;
+	return 1;
+}
+
 static int text_line(struct lines *l, const struct line *line, enum joint j, struct zs_err *err)
 {
 	switch (j) {
 	case JOINT_PART:
 	case JOINT_CLOSE:
-	case JOINT_MESSAGE:
 		return delimiter(l, line, j, err);
+	case JOINT_MESSAGE:
+		return message(l, line, err);
 	case JOINT_HEADER:
 		l->part_start = 0;
-		if (text_end(l, err) < 0)
+		if (blank_release(l, err) < 0 || text_end(l, err) < 0)
 			return -1;
 		header_begin(l);
 		return 0;
 	case JOINT_RUN:
-		if (text_end(l, err) < 0)
+		if (blank_release(l, err) < 0 || text_end(l, err) < 0)
 			return -1;
 		cut_begin(l->cut, l->params, ZS_KIND_ATTACHMENT, l->sec);
 		section_run_begin(l->sec);
@@ -250,7 +305,9 @@ static int text_line(struct lines *l, const struct line *line, enum joint j, str
 	l->in_line = !line->whole;
 	l->part_start = 0;
 	l->no_run -= l->no_run < line->s.n ? l->no_run : line->s.n;
-	return cut_add(l->cut, line->s, err) < 0 ? -1 : 1;
+	if (l->mbox && l->after_blank && line->whole)
+		return blank_hold(l, line, err);
+	return blank_release(l, err) < 0 || cut_add(l->cut, line->s, err) < 0 ? -1 : 1;
 }
 
 /* ---------------------------------------------------------------------- all */
@@ -319,5 +376,5 @@ int lines_feed(struct lines *l, struct zs_span p, int last, size_t *out_used, st
 	if (l->state == LINES_RUN && run_over(l, err) < 0)
 		return -1;
 	l->in_line = 0;
-	return text_end(l, err);
+	return between_messages(l, zs_span(NULL, 0), err);
 }

@@ -40,6 +40,8 @@ void section_fini(struct section *sec);
 void section_begin(struct section *sec, const struct zs_split_sink *sink, const struct zs_key *key);
 int section_text(struct section *sec, struct zs_span s, struct zs_err *err) ZS_MUST_USE; /* to the skeleton */
 int section_chunk(struct section *sec, enum zs_kind kind, struct zs_span s, struct zs_err *err) ZS_MUST_USE;
+/* A chunk between two sections. */
+int section_apart(struct section *sec, enum zs_kind kind, struct zs_span s, struct zs_err *err) ZS_MUST_USE;
 int section_hole(struct section *sec, uint64_t bytes, struct zs_err *err) ZS_MUST_USE;
 void section_run_begin(struct section *sec); /* chunks belong to a base64 extent from here */
 int section_run_end(struct section *sec, uint32_t line, int crlf, int tail, struct zs_err *err) ZS_MUST_USE;
@@ -167,6 +169,8 @@ struct lines {
 	int part_start;	      /* first line of a part's text */
 	int mbox;	      /* the stream began with a From_ line */
 	unsigned messages;    /* of an mbox */
+	uint8_t blank[2];     /* of an mbox: an empty line that waits for the next one */
+	size_t blank_n;
 	size_t header_bytes;
 	size_t no_run;	      /* so many bytes from here on hold no run */
 };

@@ -115,6 +115,13 @@ int section_chunk(struct section *sec, enum zs_kind kind, struct zs_span s, stru
 	return flush_if_full(sec, err);
 }
 
+int section_apart(struct section *sec, enum zs_kind kind, struct zs_span s, struct zs_err *err)
+{
+	if (section_flush(sec, err) < 0 || section_chunk(sec, kind, s, err) < 0)
+		return -1;
+	return section_flush(sec, err);
+}
+
 int section_hole(struct section *sec, uint64_t bytes, struct zs_err *err)
 {
 	if (sec->take && settle(sec, err) < 0)

@@ -148,6 +148,8 @@ static int ldap_prepare(struct zs_source *base, enum zs_source_phase phase, stru
 		s->is_listed = 1;
 		return each_context(s, ldap_read_list, err);
 	case ZS_PHASE_FREEZE:
+	case ZS_PHASE_JOIN:
+	case ZS_PHASE_THAW:
 		return 0;
 	case ZS_PHASE_SETTLE:
 		if (each_context(s, ldap_read_settle, err) < 0)

@@ -73,7 +73,7 @@ static int check_same(struct reader *r, struct zs_err *err)
 		return 0;
 	if (st->st_dev != h->seen.dev || h->seen.is_linked)
 		return fail_type(h, "was replaced by another file", err);
-	r->is_changed = 1;
+	r->is_changed = !(h->lenient & FILES_REPLACED);
 	return 0;
 }
 
@@ -178,8 +178,8 @@ int reader_close(struct zs_source_reader *base, int *out_changed, struct zs_err 
 
 	if (fstat(r->fd, &st) < 0)
 		rc = fail_at(r->handle, errno, "cannot stat", err);
-	else if (st.st_size != was->st_size || files_ns(st.st_mtim) != files_ns(was->st_mtim) ||
-	    files_ns(st.st_ctim) != files_ns(was->st_ctim))
+	else if (st.st_size != was->st_size || walker_ns(st.st_mtim) != walker_ns(was->st_mtim) ||
+	    (walker_ns(st.st_ctim) != walker_ns(was->st_ctim) && !(r->handle->lenient & FILES_RENAMES)))
 		r->is_changed = 1;
 	*out_changed = r->is_changed;
 	(void)close(r->fd);

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define DENTS_BYTES (64u << 10)
 #define ARENA_MAX (24u << 20)	/* of the whole stack */
 #define FRAME_NAMES_MAX 100000u /* of one directory */
 #define SORTER_BYTES (4u << 20)
@@ -24,7 +23,7 @@
 int scan_init(struct scan *s, const char *tmp_dir, struct zs_err *err)
 {
 	*s = (struct scan){.tmp_dir = tmp_dir, .arena_max = ARENA_MAX};
-	s->dents = malloc(DENTS_BYTES);
+	s->dents = malloc(SCAN_DENTS_BYTES);
 	return s->dents ? 0 : zs_fail_nomem(err);
 }
 
@@ -129,11 +128,10 @@ static int name_add(struct scan *s, struct scan_frame *f, const char *name, uint
 	return 0;
 }
 
-/* 1 all names, 0 reading failed, -1 */
-static int read_names(struct scan *s, struct scan_frame *f, struct zs_err *err)
+int scan_names(int fd, uint8_t *dents, scan_name_fn *fn, void *ctx, struct zs_err *err)
 {
 	for (;;) {
-		ssize_t got = getdents64(f->fd, s->dents, DENTS_BYTES);
+		ssize_t got = getdents64(fd, dents, SCAN_DENTS_BYTES);
 		ssize_t at = 0;
 
 		if (got <= 0) {
@@ -144,16 +142,33 @@ static int read_names(struct scan *s, struct scan_frame *f, struct zs_err *err)
 			return got == 0;
 		}
 		while (at < got) {
-			const struct dirent64 *d = (const void *)(s->dents + at);
-			const char *name = d->d_name;
+			const struct dirent64 *d = (const void *)(dents + at);
+			const struct scan_found found = {.name = d->d_name, .type = d->d_type, .ino = d->d_ino};
 
 			at += d->d_reclen;
-			if (name[0] == '.' && (!name[1] || (name[1] == '.' && !name[2])))
+			if (found.name[0] == '.' && (!found.name[1] || (found.name[1] == '.' && !found.name[2])))
 				continue;
-			if (name_add(s, f, name, d->d_type, err) < 0)
+			if (fn(ctx, &found, err) < 0)
 				return -1;
 		}
 	}
+}
+
+struct pushed { struct scan *s; struct scan_frame *f; };
+
+static int on_name(void *ctx, const struct scan_found *found, struct zs_err *err)
+{
+	const struct pushed *p = ctx;
+
+	return name_add(p->s, p->f, found->name, found->type, err);
+}
+
+/* 1 all names, 0 reading failed, -1 */
+static int read_names(struct scan *s, struct scan_frame *f, struct zs_err *err)
+{
+	struct pushed p = {s, f};
+
+	return scan_names(f->fd, s->dents, on_name, &p, err);
 }
 
 static int frame_room(struct scan *s, struct zs_err *err)

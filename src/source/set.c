@@ -27,9 +27,10 @@ struct zs_source_set {
 	unsigned n, cap;
 	struct zs_buf last; /* path given last: a directory that several members have is given once */
 	int has_last;
+	struct member *giver; /* of the item given last */
 };
 
-static const char *const phases[] = {"cannot connect", "first listing", "snapshot", "second listing"};
+static const char *const phases[] = {"cannot connect", "first listing", "snapshot", "second listing", "snapshot", "end of the snapshot"};
 
 static void member_problem(void *ctx, struct zs_span path, const struct zs_err *why)
 {
@@ -90,16 +91,37 @@ static int none_left(const struct zs_source_set *set, struct zs_err *err)
 
 /* -------------------------------------------------------------------- as a source */
 
+/* If nobody joins, nobody is held still longer than for his own snapshot. */
+static int someone_joins(const struct zs_source_set *set)
+{
+	for (unsigned i = 0; i < set->n; i++)
+		if (!set->v[i]->is_failed && set->v[i]->given.source->ops->joins)
+			return 1;
+	return 0;
+}
+
+static int member_prepare(struct member *m, enum zs_source_phase phase, int holds, struct zs_err *err)
+{
+	const struct zs_source_ops *ops = m->given.source->ops;
+
+	if (phase == ZS_PHASE_FREEZE && !holds)
+		return zs_source_prepare(m->given.source, phase, err);
+	return ops->prepare ? ops->prepare(m->given.source, phase, err) : 0;
+}
+
 static int set_prepare(struct zs_source *base, enum zs_source_phase phase, struct zs_err *err)
 {
 	struct zs_source_set *set = (struct zs_source_set *)base;
+	int holds = someone_joins(set);
 
+	if ((phase == ZS_PHASE_JOIN || phase == ZS_PHASE_THAW) && !holds)
+		return 0;
 	for (unsigned i = 0; i < set->n; i++) {
 		struct member *m = set->v[i];
 
 		if (set->settings.stop && set->settings.stop(set->settings.stop_ctx))
 			return zs_fail(err, ZS_STOPPED, "stopped");
-		if (m->is_failed || zs_source_prepare(m->given.source, phase, err) == 0)
+		if (m->is_failed || member_prepare(m, phase, holds, err) == 0)
 			continue;
 		if (phase != ZS_PHASE_CONNECT)
 			(void)zs_context(err, "%s", phases[phase]);
@@ -174,6 +196,7 @@ static int set_next(struct zs_source *base, struct zs_source_item *out, struct z
 	set->has_last = 1;
 	*out = m->head;
 	m->has_head = 0;
+	set->giver = m;
 	return 1;
 }
 
@@ -221,6 +244,39 @@ static int set_manifest(struct zs_source *base, struct zs_buf *out, struct zs_er
 	return zs_buf_printf(out, err, "]}");
 }
 
+static void set_failed(struct zs_source *base, unsigned member, unsigned part, const struct zs_err *why)
+{
+	struct zs_source_set *set = (struct zs_source_set *)base;
+
+	if (member >= set->n)
+		return;
+	(void)pthread_mutex_lock(&set->lock);
+	set->v[member]->problems++;
+	(void)pthread_mutex_unlock(&set->lock);
+	if (set->v[member]->given.source)
+		zs_source_failed(set->v[member]->given.source, 0, part, why);
+}
+
+static void set_skip(struct zs_source *base)
+{
+	struct zs_source_set *set = (struct zs_source_set *)base;
+
+	if (set->giver)
+		zs_source_skip(set->giver->given.source);
+}
+
+static unsigned set_parts(struct zs_source *base, unsigned member)
+{
+	struct zs_source_set *set = (struct zs_source_set *)base;
+
+	return member < set->n && set->v[member]->given.source ? zs_source_parts(set->v[member]->given.source, 0) : 0;
+}
+
+static void set_part(struct zs_source *base, unsigned member, unsigned number, struct zs_part_report *out)
+{
+	zs_source_part(((struct zs_source_set *)base)->v[member]->given.source, 0, number, out);
+}
+
 static void set_free(struct zs_source *base)
 {
 	struct zs_source_set *set = (struct zs_source_set *)base;
@@ -242,6 +298,10 @@ int zs_source_set_new(const struct zs_source_settings *settings, struct zs_sourc
 		.free = set_free,
 		.prepare = set_prepare,
 		.manifest = set_manifest,
+		.failed = set_failed,
+		.skip = set_skip,
+		.parts = set_parts,
+		.part = set_part,
 	};
 	struct zs_source_set *set = calloc(1, sizeof *set);
 

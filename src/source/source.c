@@ -57,10 +57,43 @@ void zs_source_free(struct zs_source *s)
 
 int zs_source_prepare(struct zs_source *s, enum zs_source_phase phase, struct zs_err *err)
 {
-	return s->ops->prepare ? s->ops->prepare(s, phase, err) : 0;
+	if (!s->ops->prepare)
+		return 0;
+	if (s->ops->prepare(s, phase, err) < 0)
+		return -1;
+	if (phase != ZS_PHASE_FREEZE)
+		return 0;
+	return s->ops->prepare(s, ZS_PHASE_JOIN, err) < 0 ? -1 : s->ops->prepare(s, ZS_PHASE_THAW, err);
 }
 
 int zs_source_manifest(struct zs_source *s, struct zs_buf *out, struct zs_err *err)
 {
 	return s->ops->manifest ? s->ops->manifest(s, out, err) : 0;
+}
+
+void zs_source_failed(struct zs_source *s, unsigned member, unsigned part, const struct zs_err *why)
+{
+	if (s->ops->failed)
+		s->ops->failed(s, member, part, why);
+}
+
+void zs_source_skip(struct zs_source *s)
+{
+	if (s->ops->skip)
+		s->ops->skip(s);
+}
+
+int zs_source_same_key(struct zs_source_handle *h, uint64_t out_key[2])
+{
+	return h->ops->same_key ? h->ops->same_key(h, out_key) : 0;
+}
+
+unsigned zs_source_parts(struct zs_source *s, unsigned member)
+{
+	return s->ops->parts ? s->ops->parts(s, member) : 0;
+}
+
+void zs_source_part(struct zs_source *s, unsigned member, unsigned number, struct zs_part_report *out)
+{
+	s->ops->part(s, member, number, out);
 }

@@ -75,6 +75,17 @@ struct scan {
 	uint8_t *dents;
 };
 
+#define SCAN_DENTS_BYTES (64u << 10)
+struct scan_found {
+	const char *name;
+	uint8_t type; /* DT_* */
+	uint64_t ino;
+};
+typedef int scan_name_fn(void *ctx, const struct scan_found *found, struct zs_err *err);
+/* Each name in an open directory but "." and "..", as it comes, through a buffer of SCAN_DENTS_BYTES: 1; 0: it could not be
+ * read to its end (*err says why); -1: what fn said. */
+int scan_names(int fd, uint8_t *dents, scan_name_fn *fn, void *ctx, struct zs_err *err);
+
 int scan_init(struct scan *s, const char *tmp_dir, struct zs_err *err);
 void scan_fini(struct scan *s);
 struct scan_frame *scan_top(struct scan *s);
@@ -124,8 +135,12 @@ struct zs_span owners_user(struct owners *o, uint32_t uid); /* borrowed until th
 struct zs_span owners_group(struct owners *o, uint32_t gid);
 void owners_fini(struct owners *o);
 
-/* ----------------------------------------------------- files.c, reader.c, fill.c */
+/* ----------------------------------------------------------------- handles */
 
+enum files_lenient { /* what is no change of a file */
+	FILES_RENAMES = 1,  /* a time of last status change that moves: it got another name */
+	FILES_REPLACED = 2, /* another file under the same name, of the same owner and mode: how its owner writes it */
+};
 struct files_handle {
 	struct zs_source_handle base;
 	const struct zs_source_settings *settings;
@@ -139,10 +154,60 @@ struct files_handle {
 		int is_linked;
 	} seen;
 	int has_meta;
+	unsigned lenient; /* enum files_lenient */
 	size_t name_n;
 	char name[];
 };
-int64_t files_ns(struct timespec t);
+
+/* ---------------------------------------------------------------- walker.c */
+
+#define WALKER_AGAIN 2	       /* nothing to give: named, or to be asked again */
+#define WALKER_TARGET_MAX 4096 /* of a symlink: what the kernel can hold */
+
+struct walker { /* a way through a tree, shared by the sources of files */
+	struct zs_source_settings settings;
+	struct dirs dirs;
+	struct scan scan;
+	struct owners owners;
+	struct zs_buf path; /* of the current item, with a NUL behind */
+	char target[WALKER_TARGET_MAX];
+	int64_t start_ns;
+	int no_racy_guard;
+	int enter; /* the item given last is a directory to go into */
+	dev_t enter_dev;
+	ino_t enter_ino;
+};
+struct walker_place { /* where an item is: `name` in dir, which is open as fd */
+	struct dir *dir;
+	int fd;
+	const char *name;
+	const struct stat *st, *meta; /* meta: of the sibling of the staged layout, or NULL */
+	const struct zs_source_ops *ops;
+};
+int64_t walker_ns(struct timespec t);
+int walker_init(struct walker *w, const struct zs_source_settings *settings, struct zs_err *err); /* into zeroed memory */
+void walker_fini(struct walker *w);
+/* Something about the current path went wrong; the source goes on. */
+void walker_problem(struct walker *w, const struct zs_err *why);
+void walker_problem_sys(struct walker *w, int sys, const char *what);
+/* The current path: its first `keep` bytes, and name below them. */
+int walker_path(struct walker *w, size_t keep, struct zs_span name, struct zs_err *err);
+/* Size, times and inode of a file, and of its sibling, in one number; 0: it changed just now. */
+uint64_t walker_identity(const struct walker *w, const struct stat *st, const struct stat *meta);
+/* The item at the current path, without a handle: 1, WALKER_AGAIN (named as a problem). */
+int walker_entry(struct walker *w, const struct walker_place *at, struct zs_source_item *out);
+/* With one: 1, WALKER_AGAIN, -1. */
+int walker_item(struct walker *w, const struct walker_place *at, struct zs_source_item *out, struct zs_err *err);
+struct files_handle *walker_handle(const struct walker *w, const struct walker_place *at); /* NULL: no memory */
+void walker_handle_free(struct zs_source_handle *h);
+void walker_plan_enter(struct walker *w, const struct stat *st);
+int walker_open_dir(int at, const char *name); /* without following, without a trace; a descriptor, or -1 with errno */
+/* Go into `name` in dir, which is open as fd at and whose path is the current one: 0 (with or without success), -1. */
+int walker_enter(struct walker *w, struct dir *dir, int at, const char *name, struct zs_err *err);
+int walker_enter_below(struct walker *w, struct zs_err *err); /* the current path's last component, in the innermost directory */
+void walker_leave(struct walker *w); /* the innermost directory, at its end */
+
+/* ------------------------------------------------------- reader.c, fill.c */
 
 int reader_open(struct zs_source_handle *h, struct zs_source_reader **out, struct zs_err *err);
 int reader_read(struct zs_source_reader *r, void *p, size_t n, size_t *out_n, uint64_t *out_hole, struct zs_err *err);
@@ -163,6 +228,13 @@ int staged_decode(struct zs_span json, struct staged_meta *meta, struct zs_buf *
 /* Is this name that of a message (<x>.eml)?  Its sibling's name is appended, with a NUL. */
 int staged_is_message(struct zs_span name);
 int staged_sibling(struct zs_span name, char out[static ZS_COMPONENT_MAX + 2]);
+
+/* ------------------------------------------------------------------ utf7.c */
+
+/* Modified UTF-7 appended to *out as UTF-8: 1; 0: raw is none, *out is as before; -1 ZS_NOMEM. */
+int utf7_decode(struct zs_span raw, struct zs_buf *out, struct zs_err *err);
+/* A name of a folder for people: decoded; what is none is taken as UTF-8, bytes that are none become U+FFFD. */
+int utf7_text(struct zs_span raw, struct zs_buf *out, struct zs_err *err);
 
 /* ---------------------------------------------------------------- stream.c */
 

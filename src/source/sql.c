@@ -94,13 +94,12 @@ static void take_over_locks(struct sql_source *s, const struct sql_catalog *befo
 }
 
 /* The list of tables is that of the snapshot: they are listed again after it, and what was made in between is found. */
-static int prepare_freeze(struct sql_source *s, struct zs_err *err)
+static int prepare_thaw(struct sql_source *s, struct zs_err *err)
 {
 	struct sql_catalog before;
 	int rc;
 
-	if (sql_snapshot_take(s, err) < 0)
-		return -1;
+	sql_snapshot_thaw(s);
 	before = s->catalog;
 	s->catalog = (struct sql_catalog){0};
 	rc = sql_catalog_load(&s->meta, &s->options, SQL_CATALOG_NAMES, &s->catalog, err);
@@ -126,7 +125,9 @@ static int sql_prepare(struct zs_source *base, enum zs_source_phase phase, struc
 		return named(s, prepare_connect(s, err), err);
 	if (!s->is_connected)
 		return zs_fail(err, ZS_INTERNAL, "not connected");
-	return phase == ZS_PHASE_FREEZE ? named(s, prepare_freeze(s, err), err) : 0;
+	if (phase == ZS_PHASE_FREEZE)
+		return named(s, sql_snapshot_take(s, err), err);
+	return phase == ZS_PHASE_THAW ? named(s, prepare_thaw(s, err), err) : 0;
 }
 
 static int sql_next(struct zs_source *base, struct zs_source_item *out, struct zs_err *err)

@@ -259,11 +259,13 @@ static int make_select(struct loading *l, const struct order *o, struct zs_err *
 		return -1;
 	if (l->want->is_versioned && !l->out->lacks_history && zs_buf_printf(q, err, " FOR SYSTEM_TIME ALL") < 0)
 		return -1;
+	l->out->where_at = q->n;
 	if (!o)
 		return 0;
 	if (l->want->is_clustered && (zs_buf_printf(q, err, " FORCE INDEX (") < 0 ||
 					 sql_quote_name(q, zs_buf_span(&o->name), err) < 0 || zs_buf_add_u8(q, ')', err) < 0))
 		return -1;
+	l->out->where_at = q->n;
 	if (zs_buf_printf(q, err, " ORDER BY ") < 0)
 		return -1;
 	return zs_buf_add_span(q, zs_buf_span(&o->list), err);
@@ -313,7 +315,9 @@ int sql_columns_load(struct sql_conn *c, const struct sql_columns_want *w, struc
 	struct loading l = {.conn = c, .want = w, .out = out};
 	int rc = -1;
 
-	if (zs_buf_printf(&out->insert, err, "INSERT INTO ") < 0 || sql_quote_name(&out->insert, w->table, err) < 0 ||
+	if (zs_buf_printf(&out->insert, err, "INSERT INTO ") < 0 ||
+	    (w->is_qualified && (sql_quote_name(&out->insert, w->database, err) < 0 || zs_buf_add_u8(&out->insert, '.', err) < 0)) ||
+	    sql_quote_name(&out->insert, w->table, err) < 0 ||
 	    zs_buf_printf(&out->insert, err, " (") < 0)
 		goto out;
 	if (take_columns(&l, err) < 0 || zs_buf_printf(&out->insert, err, ") VALUES\n") < 0)

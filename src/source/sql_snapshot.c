@@ -239,7 +239,7 @@ static int freeze_held(struct sql_source *s, struct zs_err *err)
 	rc = begin_readers(s, err);
 	if (rc == 0)
 		read_position(&s->snapshot.readers[0], &s->snapshot.position);
-	if (rc < 0 || s->snapshot.used != SQL_BLOCK_DDL)
+	if (rc < 0)
 		release(s);
 	else
 		s->snapshot.holds_stage = 1;
@@ -273,6 +273,14 @@ int sql_snapshot_take(struct sql_source *s, struct zs_err *err)
 		rc = freeze_plain(s, err);
 	p->is_taken = rc >= 0;
 	return rc < 0 ? -1 : 0;
+}
+
+void sql_snapshot_thaw(struct sql_source *s)
+{
+	if (!s->snapshot.holds_stage || s->snapshot.used == SQL_BLOCK_DDL)
+		return;
+	release(s);
+	s->snapshot.holds_stage = 0;
 }
 
 int sql_snapshot_again(struct sql_source *s, struct zs_err *err)

@@ -145,6 +145,7 @@ struct sql_columns { /* of one table: what to ask for, and how to write it */
 	int lacks_history; /* kept by numbers of transactions: it cannot be written again; only current rows are asked for */
 	uint64_t signature; /* of names and types: to see whether they changed */
 	struct zs_buf select; /* the question */
+	size_t where_at;      /* where in it a condition would stand */
 	struct zs_buf insert; /* "INSERT INTO `t` (`a`) VALUES\n" */
 	struct zs_buf first;  /* the same for the first row, with what must be said before */
 };
@@ -152,6 +153,7 @@ struct sql_columns_want {
 	struct zs_span database, table;
 	int is_versioned, is_hex;
 	int is_clustered; /* rows lie in the order of their key: reading them so costs nothing */
+	int is_qualified; /* name the database in what is asked and in what is written */
 };
 /* *out is empty before; fini also after a failure. */
 int sql_columns_load(struct sql_conn *c, const struct sql_columns_want *w, struct sql_columns *out, struct zs_err *err) ZS_MUST_USE;
@@ -210,7 +212,9 @@ struct sql_snapshot {
 	int64_t time_ns;
 	int is_taken, holds_stage, has_binlog;
 };
+/* What was held for it stays held until sql_snapshot_thaw. */
 int sql_snapshot_take(struct sql_source *s, struct zs_err *err) ZS_MUST_USE;
+void sql_snapshot_thaw(struct sql_source *s);
 int sql_snapshot_again(struct sql_source *s, struct zs_err *err) ZS_MUST_USE; /* a fresh one in ->again */
 /* The connection for the next table, of all that there are the number-th. */
 struct sql_conn *sql_snapshot_reader(struct sql_source *s, size_t number, unsigned flags);

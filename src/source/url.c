@@ -10,7 +10,8 @@
 
 #define URL_MAX 8192
 
-static const char *const schemes[] = {"mariadb", "mysql", "ldap", "ldaps", "ldapi", NULL};
+static const char *const schemes[] = {"mariadb", "mysql", "ldap", "ldaps", "ldapi", "imap", "imaps", NULL};
+static const char *const local_schemes[] = {"maildir", "mbox", "zimbra", NULL}; /* a path follows the colon */
 /* What the caller of a source deals with: never shown, as it may be a command with a secret in it. */
 static const char *const common_keys[] = {"password-file", "password-command", "name", NULL};
 
@@ -22,11 +23,18 @@ static int is_among(const char *text, size_t n, const char *const list[])
 	return 0;
 }
 
+static int is_local(const char *text)
+{
+	const char *end = strchr(text, ':');
+
+	return end && is_among(text, (size_t)(end - text), local_schemes);
+}
+
 int zs_url_is(const char *text)
 {
 	const char *end = strstr(text, "://");
 
-	return end && is_among(text, (size_t)(end - text), schemes);
+	return is_local(text) || (end && is_among(text, (size_t)(end - text), schemes));
 }
 
 static int hex_digit(char c)
@@ -155,16 +163,16 @@ static int parse_query(struct zs_url *u, const char *p, struct zs_buf *label, st
 static int parse(struct zs_url *u, const char *text, struct zs_buf *label, struct zs_err *err)
 {
 	size_t scheme_n = strcspn(text, ":"), authority_n;
-	const char *p = text + scheme_n + 3, *path, *query;
+	const char *p = text + scheme_n + (is_local(text) ? 1 : 3), *path, *query;
 
-	authority_n = strcspn(p, "/?");
+	authority_n = is_local(text) ? 0 : strcspn(p, "/?");
 	path = p + authority_n;
 	query = path + strcspn(path, "?");
 	if (!(u->scheme = strndup(text, scheme_n)))
 		return zs_fail_nomem(err);
 	if (parse_authority(u, p, authority_n, err) < 0)
 		return -1;
-	if (*path == '/')
+	if (*path == '/' && !is_local(text))
 		path++;
 	if (!(u->path = decode(path, path < query ? (size_t)(query - path) : 0, err)))
 		return -1;

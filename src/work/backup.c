@@ -360,6 +360,13 @@ static int backup_pretend(struct backup *b, struct zs_err *err)
 	return rc;
 }
 
+void zs_backup_member_fini(struct zs_backup_member *m)
+{
+	free(m->parts);
+	m->parts = NULL;
+	m->part_count = 0;
+}
+
 int zs_backup(struct zs_store *st, const struct zs_backup_settings *s, struct zs_backup_problems *problems,
     struct zs_backup_report *out, struct zs_err *err)
 {

@@ -37,7 +37,10 @@ struct item {
 	enum item_action action;
 	enum zs_kind content;
 	unsigned member; /* of the source set */
+	unsigned part;	 /* of the member */
 	int known; /* the previous tree had this path */
+	int is_keyed;		/* key says what else has this content, but it is no hard link */
+	uint64_t key[2];
 	struct zs_span path, encoded;
 	struct zs_entry entry;
 	struct zs_source_handle *handle;
@@ -61,7 +64,9 @@ struct record {
 	enum record_type type;
 	enum zs_kind kind;	/* CHUNK */
 	uint8_t change;		/* ENTRY, LINK: enum change */
+	uint8_t is_keyed;	/* ENTRY, LINK: link_* is a key of the content */
 	uint16_t member;	/* of the source set */
+	uint32_t part;		/* of the member */
 	struct zs_id id;	/* CHUNK */
 	size_t at, bytes;	/* CHUNK: its bytes; ENTRY, LINK: the path */
 	size_t entry_at, entry_bytes;
@@ -97,6 +102,7 @@ struct backup {
 	struct zs_progress progress;	 /* the sink's */
 	uint64_t item_bytes;		 /* the sink's: of the item under way, for progress only */
 	struct zs_backup_member anyone;	 /* the sink's: counts that nobody asked for */
+	struct zs_backup_part no_part;	 /* likewise */
 };
 
 /* backup_scan.c: walk the source against the previous tree (root may be NULL) and push jobs. */
@@ -130,6 +136,8 @@ int backup_prove(void *ctx, struct zs_txn *txn, const struct zs_snapshot *s, str
 uint64_t backup_problems_count(struct zs_backup_problems *p);
 int backup_problems_reasons(struct zs_backup_problems *p, struct zs_strings *out, struct zs_err *err) ZS_MUST_USE;
 
+/* Everything that is the content's own, from an entry that has it. */
+void backup_take_content(struct zs_entry *to, const struct zs_entry *from);
 uint64_t work_tree_seed(const struct zs_store *st);
 int backup_stopped(const struct backup *b, struct zs_err *err); /* 0, or -1 ZS_STOPPED */
 

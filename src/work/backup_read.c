@@ -18,7 +18,7 @@ struct reader { /* one worker's */
 	struct zs_buf storage; /* spans of the entry at hand */
 	uint8_t inline_bytes[ZS_INLINE_MAX];
 	struct batch *batch;   /* being filled */
-	uint16_t member;       /* that the item at hand is from */
+	const struct item *item; /* at hand */
 	struct zs_emitter *out;
 };
 
@@ -100,7 +100,8 @@ static int reader_emit(struct reader *r, struct zs_err *err)
 static int on_chunk(void *ctx, enum zs_kind kind, const struct zs_id *id, struct zs_span plain, struct zs_err *err)
 {
 	struct reader *r = ctx;
-	struct record rec = {.type = RECORD_CHUNK, .kind = kind, .member = r->member, .id = *id, .bytes = plain.n};
+	struct record rec = {.type = RECORD_CHUNK, .kind = kind, .member = (uint16_t)r->item->member, .part = r->item->part, .id = *id,
+	    .bytes = plain.n};
 
 	if (r->batch && r->batch->data.n + plain.n > BATCH_FULL && reader_emit(r, err) < 0)
 		return -1;
@@ -127,6 +128,7 @@ enum outcome { READ_WHOLE, READ_UNSTABLE, READ_FAILED };
 static enum outcome item_problem(struct reader *r, const struct item *it, const struct zs_err *why, enum outcome outcome)
 {
 	zs_backup_problem(r->b->problems, it->path, why);
+	zs_source_failed(r->b->settings->source, it->member, it->part, why);
 	return outcome;
 }
 
@@ -230,7 +232,12 @@ static int read_content(struct reader *r, const struct item *it, struct zs_entry
 		return -1;
 	m = (struct mark){r->batch, r->batch->data.n, r->batch->records.n};
 	if (zs_source_open(it->handle, &in, &why) < 0) {
-		*outcome = item_problem(r, it, &why, READ_FAILED);
+		if (why.cause == ZS_STOPPED) {
+			*err = why;
+			return -1;
+		}
+		/* What was deleted since it was listed is left out, like what was deleted before. */
+		*outcome = why.cause == ZS_NOTFOUND ? READ_FAILED : item_problem(r, it, &why, READ_FAILED);
 		return 0;
 	}
 	rc = zs_splitter_begin(r->splitter, it->content, &sink, err);
@@ -253,7 +260,7 @@ static int read_content(struct reader *r, const struct item *it, struct zs_entry
 
 static int add_entry(struct reader *r, const struct item *it, const struct zs_entry *e, int failed, struct zs_err *err)
 {
-	struct record rec = {.type = it->action == ITEM_LINK ? RECORD_LINK : RECORD_ENTRY, .member = r->member};
+	struct record rec = {.type = it->action == ITEM_LINK ? RECORD_LINK : RECORD_ENTRY, .member = (uint16_t)it->member, .part = it->part};
 
 	if (reader_batch(r, err) < 0)
 		return -1;
@@ -271,31 +278,36 @@ static int add_entry(struct reader *r, const struct item *it, const struct zs_en
 	}
 	rec.entry_bytes = r->batch->data.n - rec.entry_at;
 	if (it->action != ITEM_READY && e->kind == ZS_ENTRY_FILE) {
-		rec.link_dev = e->link_dev;
-		rec.link_ino = e->link_ino;
+		rec.is_keyed = it->is_keyed != 0;
+		rec.link_dev = it->is_keyed ? it->key[0] : e->link_dev;
+		rec.link_ino = it->is_keyed ? it->key[1] : e->link_ino;
 	}
 	return backup_batch_add(r->batch, &rec, err);
 }
 
-/* Everything that is the content's own, from the old entry. */
+void backup_take_content(struct zs_entry *e, const struct zs_entry *from)
+{
+	e->size = from->size;
+	e->sum = from->sum;
+	e->inline_data = from->inline_data;
+	e->recipe = from->recipe;
+	e->recipe_depth = from->recipe_depth;
+	e->flags |= from->flags & ZS_ENTRY_MESSAGE;
+	e->from = from->from;
+	e->to = from->to;
+	e->subject = from->subject;
+	e->message_id = from->message_id;
+	e->attachments = from->attachments;
+	e->date_ns = from->date_ns;
+}
+
 static int keep_content(const struct item *it, struct zs_entry *e, struct zs_err *err)
 {
 	struct zs_entry old;
 
 	if (zs_format_entry_decode(it->encoded, &old, err) < 0)
 		return zs_context(err, "previous snapshot's tree");
-	e->size = old.size;
-	e->sum = old.sum;
-	e->inline_data = old.inline_data;
-	e->recipe = old.recipe;
-	e->recipe_depth = old.recipe_depth;
-	e->flags |= old.flags & ZS_ENTRY_MESSAGE;
-	e->from = old.from;
-	e->to = old.to;
-	e->subject = old.subject;
-	e->message_id = old.message_id;
-	e->attachments = old.attachments;
-	e->date_ns = old.date_ns;
+	backup_take_content(e, &old);
 	return 0;
 }
 
@@ -305,7 +317,7 @@ static int read_item(struct reader *r, const struct item *it, struct zs_err *err
 	struct zs_entry e = it->entry;
 	struct zs_err why = {0};
 
-	r->member = (uint16_t)it->member;
+	r->item = it;
 	if (it->action == ITEM_READY)
 		return add_entry(r, it, &e, 0, err);
 	zs_buf_clear(&r->storage);

@@ -16,6 +16,7 @@ struct scan {
 	struct zs_tree_cursor *old; /* NULL: no previous snapshot */
 	struct zs_store_reader *reader;
 	struct zs_tree_io nodes; /* of the old tree */
+	struct zs_id old_root;
 	int old_is_gone;	 /* a node could not be read because its pack is missing */
 	struct zs_buf old_path, old_bytes; /* of the cursor's entry: it stands at or after the current item */
 	int old_valid;
@@ -87,9 +88,15 @@ static int scan_room(struct scan *s, size_t bytes, uint64_t content, struct zs_e
 	return 0;
 }
 
-static int scan_add(struct scan *s, struct zs_source_item *src, enum item_action action, int known, struct zs_span encoded,
-    struct zs_err *err)
+/* How an item is to be made into an entry; key: of content that several have, or NULL. */
+struct verdict { enum item_action action; int known; struct zs_span encoded; const uint64_t *key; };
+
+static int scan_add(struct scan *s, struct zs_source_item *src, const struct verdict *v, struct zs_err *err)
 {
+	enum item_action action = v->action;
+	struct zs_span encoded = v->encoded;
+	const uint64_t *key = v->key;
+	int known = v->known;
 	const struct zs_entry *e = &src->entry;
 	uint64_t content = action == ITEM_READ ? e->size : 0;
 	struct item *it;
@@ -97,7 +104,10 @@ static int scan_add(struct scan *s, struct zs_source_item *src, enum item_action
 	if (scan_room(s, src->path.n + encoded.n + e->user.n + e->group.n + e->target.n, content, err) < 0)
 		return -1;
 	it = &s->job->items[s->job->count++];
-	*it = (struct item){.action = action, .content = src->content, .member = src->member, .known = known};
+	*it = (struct item){.action = action, .content = src->content, .member = src->member, .part = src->part, .known = known};
+	it->is_keyed = key != NULL;
+	if (key)
+		memcpy(it->key, key, sizeof it->key);
 	it->path = job_keep(s->job, src->path);
 	it->encoded = job_keep(s->job, encoded);
 	if (action != ITEM_READY) {
@@ -242,26 +252,123 @@ static int scan_reusable(struct scan *s, const struct zs_source_item *src, enum 
 	return 0;
 }
 
-static int scan_item(struct scan *s, struct zs_source_item *src, struct zs_err *err)
+/* Was the same content read not long ago, or will be?  Then this is another name of it. */
+static int scan_new(struct scan *s, struct zs_source_item *src, int known, struct zs_err *err)
 {
 	const struct zs_entry *e = &src->entry;
-	enum item_action action = ITEM_READ;
+	uint64_t key[2] = {e->link_dev, e->link_ino};
+	struct verdict v = {.action = ITEM_READ, .known = known};
 	struct zs_span unused;
-	int known;
 
-	if ((known = scan_old(s, src->path, err)) < 0)
+	if (e->kind == ZS_ENTRY_FILE && src->handle && e->link_ino == 0 && zs_source_same_key(src->handle, key))
+		v.key = key;
+	if (e->kind != ZS_ENTRY_FILE || key[1] == 0 || !src->handle)
+		return scan_add(s, src, &v, err);
+	if (backup_links_find(s->links, key[0], key[1], &unused))
+		v.action = ITEM_LINK;
+	else if (backup_links_add(s->links, key[0], key[1], zs_span(NULL, 0), err) < 0)
 		return -1;
-	if (known && !(s->b->settings->flags & ZS_BACKUP_FORCE) && scan_reusable(s, src, &action, err) < 0)
+	return scan_add(s, src, &v, err);
+}
+
+static int scan_item(struct scan *s, struct zs_source_item *src, int *out_known, struct zs_err *err)
+{
+	struct verdict v = {.action = ITEM_READ};
+
+	if ((v.known = *out_known = scan_old(s, src->path, err)) < 0)
 		return -1;
-	if (action != ITEM_READ)
-		return scan_add(s, src, action, known, zs_buf_span(&s->old_bytes), err);
-	if (e->kind != ZS_ENTRY_FILE || e->link_ino == 0 || !src->handle)
-		return scan_add(s, src, ITEM_READ, known, zs_span(NULL, 0), err);
-	if (backup_links_find(s->links, e->link_dev, e->link_ino, &unused))
-		return scan_add(s, src, ITEM_LINK, known, zs_span(NULL, 0), err);
-	if (backup_links_add(s->links, e->link_dev, e->link_ino, zs_span(NULL, 0), err) < 0)
+	if (v.known && !(s->b->settings->flags & ZS_BACKUP_FORCE) && scan_reusable(s, src, &v.action, err) < 0)
 		return -1;
-	return scan_add(s, src, ITEM_READ, known, zs_span(NULL, 0), err);
+	if (v.action == ITEM_READ)
+		return scan_new(s, src, v.known, err);
+	v.encoded = zs_buf_span(&s->old_bytes);
+	return scan_add(s, src, &v, err);
+}
+
+/* ------------------------------------------------- directories as they were before */
+
+/* 1 if the previous snapshot proves that nothing below the directory changed, 0. */
+static int scan_proven(struct scan *s, const struct zs_source_item *src, struct zs_err *err)
+{
+	struct zs_buf bytes = ZS_BUF_INIT;
+	struct zs_entry e;
+	int rc;
+
+	if (src->proof_identity == 0 || !s->old || s->prove_reused || (s->b->settings->flags & ZS_BACKUP_FORCE))
+		return 0;
+	rc = zs_tree_lookup(&s->nodes, &s->old_root, src->proof, &bytes, err);
+	if (rc > 0 && (rc = zs_format_entry_decode(zs_buf_span(&bytes), &e, err)) == 0)
+		rc = e.identity == src->proof_identity;
+	zs_buf_fini(&bytes);
+	if (rc < 0) { /* then it proves nothing */
+		zs_err_clear(err);
+		rc = 0;
+	}
+	return rc;
+}
+
+static int is_below(struct zs_span path, struct zs_span dir)
+{
+	return path.n > dir.n && path.p[dir.n] == '/' && memcmp(path.p, dir.p, dir.n) == 0;
+}
+
+/* Everything that the previous snapshot has below the directory that src is. */
+static int scan_take_below(struct scan *s, const struct zs_source_item *src, struct zs_err *err)
+{
+	struct zs_source_item below = {.member = src->member, .part = src->part};
+	struct zs_buf dir = ZS_BUF_INIT;
+	int rc = zs_buf_add_span(&dir, src->path, err);
+
+	while (rc == 0) {
+		struct verdict v = {.action = ITEM_READY, .known = 1};
+
+		rc = zs_tree_cursor_next(s->old, &below.path, &v.encoded, err);
+		if (rc <= 0) {
+			if (rc == 0)
+				scan_drop_old(s);
+			break;
+		}
+		if (!is_below(below.path, zs_buf_span(&dir))) {
+			zs_buf_clear(&s->old_path);
+			zs_buf_clear(&s->old_bytes);
+			rc = zs_buf_add_span(&s->old_path, below.path, err);
+			if (rc == 0)
+				rc = zs_buf_add_span(&s->old_bytes, v.encoded, err);
+			break;
+		}
+		if ((rc = backup_stopped(s->b, err)) == 0)
+			rc = scan_add(s, &below, &v, err);
+	}
+	zs_buf_fini(&dir);
+	return rc;
+}
+
+/* Some of it may have been given already, so it cannot be read instead: it is missing this time, and nothing proves it the next time. */
+static int scan_lost_below(struct scan *s, const struct zs_source_item *src, struct zs_err *err)
+{
+	struct zs_err why = {0};
+
+	if (!s->old_is_gone)
+		return zs_context(err, "previous snapshot's tree");
+	(void)zs_fail(&why, ZS_SOURCE, "a part of the previous snapshot is missing, and with it some of what is below: the next backup reads it again");
+	zs_backup_problem(s->b->problems, src->path, &why);
+	zs_source_failed(s->b->settings->source, src->member, src->part, &why);
+	return scan_lost_old(s, err);
+}
+
+/* What next gave, and what is known of what is below it. */
+static int scan_take(struct scan *s, struct zs_source_item *src, struct zs_err *err)
+{
+	int known, proven = scan_proven(s, src, err);
+
+	if (scan_item(s, src, &known, err) < 0)
+		return -1;
+	if (!proven || !known || !s->old)
+		return 0;
+	zs_source_skip(s->b->settings->source);
+	if (scan_take_below(s, src, err) == 0)
+		return 0;
+	return scan_lost_below(s, src, err);
 }
 
 static int scan_all(struct scan *s, struct zs_err *err)
@@ -275,7 +382,7 @@ static int scan_all(struct scan *s, struct zs_err *err)
 			break;
 		rc = backup_stopped(s->b, err);
 		if (rc == 0)
-			rc = scan_item(s, &src, err);
+			rc = scan_take(s, &src, err);
 		zs_source_handle_free(src.handle);
 		if (rc == 0 && src.serial && (rc = scan_push(s, err)) == 0)
 			rc = zs_pipeline_drain(s->b->reading, err);
@@ -296,6 +403,8 @@ int backup_scan(struct backup *b, struct zs_store_reader *reader, const struct z
 		zs_fail_nomem(err);
 		goto out;
 	}
+	if (previous_root)
+		s.old_root = *previous_root;
 	if (previous_root && zs_tree_cursor_new(&io, previous_root, &s.old, err) < 0)
 		goto out;
 	rc = scan_all(&s, err);

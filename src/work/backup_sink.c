@@ -31,6 +31,40 @@ static struct zs_backup_member *member_of(struct backup *b, const struct record 
 	return s->members && rec->member < s->member_count ? &s->members[rec->member] : &b->anyone;
 }
 
+/* And the same of the part. */
+static int part_of(struct backup *b, const struct record *rec, struct zs_backup_part **out, struct zs_err *err)
+{
+	struct zs_backup_member *m = member_of(b, rec);
+
+	*out = &b->no_part;
+	if (rec->part == 0 || m == &b->anyone)
+		return 0;
+	if (rec->part > m->part_count) {
+		struct zs_backup_part *grown = realloc(m->parts, rec->part * sizeof *grown);
+
+		if (!grown)
+			return zs_fail_nomem(err);
+		memset(grown + m->part_count, 0, (rec->part - m->part_count) * sizeof *grown);
+		m->parts = grown;
+		m->part_count = rec->part;
+	}
+	*out = &m->parts[rec->part - 1];
+	return 0;
+}
+
+static int count_part(struct backup *b, const struct record *rec, const struct zs_entry *e, struct zs_err *err)
+{
+	struct zs_backup_part *p;
+
+	if (part_of(b, rec, &p, err) < 0)
+		return -1;
+	p->files += e->kind == ZS_ENTRY_FILE;
+	p->bytes += e->kind == ZS_ENTRY_FILE ? e->size : 0;
+	p->files_new += e->kind != ZS_ENTRY_DIR && rec->change == CHANGE_NEW;
+	p->files_changed += e->kind != ZS_ENTRY_DIR && rec->change == CHANGE_MODIFIED;
+	return 0;
+}
+
 static void count_entry(struct backup *b, const struct record *rec, const struct zs_entry *e)
 {
 	struct zs_backup_report *rep = b->report;
@@ -65,42 +99,89 @@ static int sink_entry(struct backup *b, const struct record *rec, struct zs_span
 	if (zs_format_entry_decode(encoded, &e, err) < 0)
 		return -1;
 	count_entry(b, rec, &e);
+	if (rec->part && count_part(b, rec, &e, err) < 0)
+		return -1;
 	return zs_tree_builder_add(b->tree, path, encoded, err);
 }
 
-/* Another name of a file that came before: its content, this name's own item data. */
+/* Another name of the same file: all of it, with this name's own item data. */
+static void merge_link(const struct zs_entry *first, const struct zs_entry *name, struct zs_entry *out)
+{
+	*out = *first;
+	/* The content was read before this name was looked at: a change in between must be read the next time. */
+	out->identity = first->flags & ZS_ENTRY_UNSTABLE || first->mtime_ns != name->mtime_ns ? 0 : name->identity;
+	out->flags = (first->flags & ~(unsigned)ZS_ENTRY_HAS_ITEM) | (name->flags & ZS_ENTRY_HAS_ITEM);
+	out->item_id = name->item_id;
+	out->item_folder = name->item_folder;
+	out->item_flags = name->item_flags;
+	out->item_tags = name->item_tags;
+	out->item_date_ns = name->item_date_ns;
+}
+
+/* Another file with the same content. */
+static void merge_equal(const struct zs_entry *first, const struct zs_entry *name, struct zs_entry *out)
+{
+	*out = *name;
+	backup_take_content(out, first);
+	if (!(first->flags & ZS_ENTRY_UNSTABLE))
+		return;
+	out->flags |= ZS_ENTRY_UNSTABLE;
+	out->identity = 0;
+}
+
+static void link_problem(struct backup *b, const struct record *rec, struct zs_span path, const char *text)
+{
+	struct zs_err why = {0};
+
+	(void)zs_fail(&why, ZS_SOURCE, "%s", text);
+	zs_backup_problem(b->problems, path, &why);
+	zs_source_failed(b->settings->source, rec->member, rec->part, &why);
+}
+
+/* Content that came before, under another name. */
 static int sink_link(struct backup *b, const struct record *rec, struct zs_span path, struct zs_span encoded, struct zs_err *err)
 {
 	struct zs_buf merged = ZS_BUF_INIT;
-	struct zs_span first;
-	struct zs_entry e, name;
-	struct zs_err why = {0};
+	struct zs_span first_bytes;
+	struct zs_entry e, first, name;
 	int rc = -1;
 
 	if (encoded.n == 0)
 		return 0;
-	if (!backup_links_find(b->sink_links, rec->link_dev, rec->link_ino, &first) || first.n == 0) {
-		(void)zs_fail(&why, ZS_SOURCE, "the file could not be read under another of its names");
-		zs_backup_problem(b->problems, path, &why);
+	if (!backup_links_find(b->sink_links, rec->link_dev, rec->link_ino, &first_bytes) || first_bytes.n == 0) {
+		link_problem(b, rec, path, "the file could not be read under another of its names");
 		return 0;
 	}
-	if (zs_format_entry_decode(first, &e, err) < 0 || zs_format_entry_decode(encoded, &name, err) < 0)
+	if (zs_format_entry_decode(first_bytes, &first, err) < 0 || zs_format_entry_decode(encoded, &name, err) < 0)
 		goto out;
-	/* The content was read before this name was looked at: a change in between must be read the next time. */
-	e.identity = e.flags & ZS_ENTRY_UNSTABLE || e.mtime_ns != name.mtime_ns ? 0 : name.identity;
-	e.flags = (e.flags & ~(unsigned)ZS_ENTRY_HAS_ITEM) | (name.flags & ZS_ENTRY_HAS_ITEM);
-	e.item_id = name.item_id;
-	e.item_folder = name.item_folder;
-	e.item_flags = name.item_flags;
-	e.item_tags = name.item_tags;
-	e.item_date_ns = name.item_date_ns;
+	if (rec->is_keyed)
+		merge_equal(&first, &name, &e);
+	else
+		merge_link(&first, &name, &e);
+	if (rec->is_keyed && (e.flags & ZS_ENTRY_UNSTABLE))
+		link_problem(b, rec, path, "it is the same file as one named before, and not as it should be");
 	if (zs_format_entry_encode(&e, &merged, err) < 0)
 		goto out;
 	count_entry(b, rec, &e);
+	if (rec->part && count_part(b, rec, &e, err) < 0)
+		goto out;
 	rc = zs_tree_builder_add(b->tree, path, zs_buf_span(&merged), err);
 out:
 	zs_buf_fini(&merged);
 	return rc;
+}
+
+static int sink_chunk(struct backup *b, const struct record *rec, struct zs_span bytes, struct zs_err *err)
+{
+	uint64_t before = b->report->added_bytes;
+	struct zs_backup_part *part;
+
+	if (backup_put(b, rec->kind, &rec->id, bytes, err) < 0 || part_of(b, rec, &part, err) < 0)
+		return -1;
+	member_of(b, rec)->added_bytes += b->report->added_bytes - before;
+	part->added_bytes += b->report->added_bytes - before;
+	b->item_bytes += rec->bytes;
+	return 0;
 }
 
 static int sink_record(struct backup *b, const struct batch *batch, const struct record *rec, struct zs_err *err)
@@ -109,14 +190,8 @@ static int sink_record(struct backup *b, const struct batch *batch, const struct
 	struct zs_span entry = zs_span(batch->data.p + rec->entry_at, rec->entry_bytes);
 	int rc;
 
-	if (rec->type == RECORD_CHUNK) {
-		uint64_t before = b->report->added_bytes;
-
-		rc = backup_put(b, rec->kind, &rec->id, bytes, err);
-		member_of(b, rec)->added_bytes += b->report->added_bytes - before;
-		b->item_bytes += rec->bytes;
-		return rc;
-	}
+	if (rec->type == RECORD_CHUNK)
+		return sink_chunk(b, rec, bytes, err);
 	b->item_bytes = 0;
 	rc = rec->type == RECORD_LINK ? sink_link(b, rec, bytes, entry, err) : sink_entry(b, rec, bytes, entry, err);
 	if (rc == 0)

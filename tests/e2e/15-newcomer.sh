@@ -19,7 +19,7 @@ for words in '--help' '-h' '--json -h' 'help'; do
 	err_empty
 	out_has '^  backup '
 done
-for command in init backup snapshots ls extract prune forget check key stats version help; do
+for command in init backup snapshots ls extract prune forget check key config stats version help; do
 	z 0 $command --help
 	err_empty
 	out_has "^usage: zstore $command"

@@ -186,7 +186,7 @@ grep -q 'zstore help' err || die "no arguments: where is help?"
 z 0 --help; out_has 'commands:'; err_empty
 z 0 --version; out_has '^zstore [0-9]'
 z 0 help
-for c in init backup snapshots ls extract prune forget check key stats version help; do
+for c in init backup snapshots ls extract prune forget check key config stats version help; do
 	out_has "^  $c "
 	z 0 $c --help
 	err_empty

@@ -5,7 +5,8 @@ FAST=1
 unset ZSTORE_REPO ZSTORE_CACHE_DIR ZSTORE_PASSPHRASE
 mkdir -p src/deep other
 echo one >src/one; echo two >src/deep/two; echo tmp >src/x.tmp; echo o >other/o
-"$ZSTORE" --config /dev/null snapshots >out 2>err
+echo '[zstore]' >empty.conf
+"$ZSTORE" --config empty.conf snapshots >out 2>err
 grep -q 'without configuration files' err && skip "built without profiles"
 conf=$T/zstore.conf
 export ZSTORE_CONFIG=$conf
@@ -200,18 +201,18 @@ z 3 backup "$T/src" "$T/missing"
 z 1 backup
 err_has 'hook-finally'
 # time limit: the whole process group goes
-{ base; printf 'hook-before = sleep 77 & sleep 77\nhook-timeout = 1s\n'; } | write
+{ base; printf 'hook-before = sleep 77.%s & sleep 77.%s\nhook-timeout = 1s\n' $$ $$; } | write
 z 1 backup
 err_has 'did not end within 1 seconds'
-for _ in $(seq 50); do pgrep -f '^sleep 77$' >/dev/null || break; sleep 0.1; done
-pgrep -f '^sleep 77$' && die "a hook's child is left"
+for _ in $(seq 50); do pgrep -f "^sleep 77.$$\$" >/dev/null || break; sleep 0.1; done
+pgrep -f "^sleep 77.$$\$" && die "a hook's child is left"
 # a hook that reads gets nothing; -v shows what is run
 { base; printf 'hook-before = ! read x\n'; } | write
 echo input | "$ZSTORE" backup -v >out 2>err || die "a hook that reads"
 err_has 'hook-before: ! read x'
 
 # ---- signals: the failed and the last hooks are run, before the end
-{ base; hooks; } | sed "s|^hook-before = .*|hook-before = echo ready >$T/ready;sleep 78|" | write
+{ base; hooks; } | sed "s|^hook-before = .*|hook-before = echo ready >$T/ready;sleep 78.$$|" | write
 for signal in INT TERM; do
 	rm -f log ready
 	# an interactive job: INT is not ignored
@@ -226,7 +227,17 @@ os.execv(sys.argv[1], sys.argv[1:])' "$ZSTORE" backup >out 2>err &
 	err_has 'interrupted while hook-before'
 	grep -q '^failed failed 1 interrupted' log && grep -qx 'finally failed 1' log || die "hooks after $signal"
 done
-pgrep -f '^sleep 78$' && die "the interrupted hook is left"
+pgrep -f "^sleep 78.$$\$" && die "the interrupted hook is left"
+rm -f log
+{ base; hooks; } | write
+"$ZSTORE" backup --name s --command -- yes >out 2>err &
+pids=$!
+for _ in $(seq 600); do [ "$(ls -A repo/sessions)" ] && break; sleep 0.05; done
+sleep 0.2
+kill -TERM $pids; wait $pids
+[ $? = 1 ] || die "exit code after TERM in the backup"
+pids=
+grep -q '^failed failed 1 interrupted' log && grep -qx 'finally failed 1' log || die "hooks after TERM"
 
 # ---- several sources: a server that cannot be asked for leaves the rest
 echo '' >empty-password; chmod 600 empty-password
@@ -311,7 +322,7 @@ json_is 'd["profiles"][1]["sources"][0]["ok"], d["profiles"][1]["sources"][1]["o
 base | write
 z 0 config check
 out_has 'would be complete'
-[ ! -e log.check ] && z 0 config check --json
+z 0 config check --json
 json_is 'd["ok"], d["profiles"][0]["repository"]["ok"], d["files"]' "(True, True, ['$conf'])"
 chmod 644 key
 z 1 config check
@@ -334,6 +345,13 @@ ZSTORE_REPO=$T/env z 0 config show --key-file k
 out_has "repository = $T/env  (ZSTORE_REPO)"
 out_has 'key-file = k  (--key-file)'
 out_lacks passphrase-command
+{ base; printf 'source = ldap://h/?password-command=echo%%20hidden-words\n'; } | write
+z 0 config show
+out_has '^  source = ldap://h/  ('
+out_lacks 'hidden-words'
+z 0 config show --json
+out_lacks 'hidden-words'
+base | write
 z 0 config show --json
 json_is '[s["value"] for s in d["profiles"][0]["settings"] if s["key"] == "tag"]' "['nightly']"
 z 2 config

@@ -12,7 +12,8 @@ ROWS = {
 }
 OWNERS = {  # third-party header: the one directory that includes it
     "zstd.h": "codec", "sodium.h": "codec", "lmdb.h": "index", "xxhash.h": "base", "jansson.h": "source",
-    "mysql.h": "source", "errmsg.h": "source", "mysqld_error.h": "source", "ldap.h": "source", "lber.h": "source", "ini.h": "cli",
+    "mysql.h": "source", "errmsg.h": "source", "mysqld_error.h": "source", "ldap.h": "source", "curl/curl.h": "source", "lber.h": "source", "ini.h": "cli",
+    "expat.h": "source", "zlib.h": "source", "openssl/evp.h": "source",
     "archive.h": "target", "archive_entry.h": "target",
 }
 THREADS = {"pipeline", "store", "index", "backend", "target", "source", "work", "cli"}

@@ -69,6 +69,16 @@ for c in commands:
             complain("%s: no section %s" % (path, section))
     if ".Xr zstore-%s 1" % c not in main_page:
         complain("man/zstore.1 does not refer to zstore-%s" % c)
+# zstore.conf.5: the settings that the reader of the file knows, and no others
+source = open("src/cli/config.c", encoding="utf-8").read()
+want = set(re.findall(r'^    \{"([a-z-]+)", FORM_', source, re.M)) | set(re.findall(r'^static const struct conf_key \w+ = \{"([a-z-]+)"', source, re.M))
+page = open("man/zstore.conf.5", encoding="utf-8").read()
+have = re.findall(r"^\.It Cm ([a-z-]+) No = ", page, re.M)
+# "name" is an option of every URL: the reader leaves it to the sources
+for name in sorted((want | {"name"}) ^ set(have)):
+    complain("zstore.conf.5: %s is %s" % (name, "no setting" if name in have else "missing"))
+if len(want) < 25 or len(have) != len(set(have)):
+    complain("zstore.conf.5: %d settings in the program, %d in the page" % (len(want), len(have)))
 build = open("man/meson.build").read()
 if "'zstore.conf.5'" not in build:
     complain("man/meson.build does not install zstore.conf.5")

@@ -15,7 +15,7 @@ def complain(path, number, what):
 roots = ["src", "include", "tests", "man", "bench", "store-format", ".ci"]
 files = [os.path.join(d, f) for r in roots for d, _, fs in os.walk(r) for f in fs]
 files += [f for f in os.listdir(".") if os.path.isfile(f)]
-kinds = (".c", ".h", ".sh", ".py", ".md", ".1", ".build", ".txt", ".yml", ".yaml", ".ini")
+kinds = (".c", ".h", ".sh", ".py", ".md", ".1", ".5", ".build", ".txt", ".yml", ".yaml", ".ini")
 marks = re.compile(r"\b(TO" r"DO|FIX" r"ME|XX" r"X)\b(?!-\d)")
 for path in sorted(files):
     if "/corpus/" in path or "/vectors/" in path or "__pycache__" in path or not path.endswith(kinds):

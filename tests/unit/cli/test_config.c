@@ -125,7 +125,7 @@ static void url_of_a_source(void **state)
 	zs_url_fini(&u);
 	zs_buf_clear(&url);
 	assert_int_equal(conf_source_url(conf_find(&c, CONF_SOURCE, "l"), &url, &err), 0);
-	assert_string_equal((char *)url.p, "ldap://h/?bind=cn%3Da,dc%3Db");
+	assert_string_equal((char *)url.p, "ldap://h/?bind=cn=a,dc=b");
 	zs_buf_fini(&url);
 	conf_fini(&c);
 }

@@ -163,6 +163,30 @@ static void a_second_file_of_one_path_is_named(void **state)
 	done(set);
 }
 
+/* What could not be read by whoever reads counts for its member. */
+static void failed_items_count(void **state)
+{
+	struct problems problems;
+	struct zs_source_set *set = set_new(&problems);
+	struct zs_source *whole = zs_source_set_source(set);
+	struct zs_member_report r;
+	struct zs_err err = {0};
+
+	(void)state;
+	add_fake(set, "one", fake_new((const char *const[]){"a", NULL}));
+	add_fake(set, "two", fake_new((const char *const[]){"b", NULL}));
+	zs_source_failed(whole, 1, 0, &err);
+	zs_source_failed(whole, 1, 0, &err);
+	zs_source_failed(whole, 7, 0, &err); /* nobody's */
+	zs_source_set_report(set, 0, &r);
+	assert_int_equal(r.state, ZS_MEMBER_DONE);
+	zs_source_set_report(set, 1, &r);
+	assert_int_equal(r.state, ZS_MEMBER_PARTIAL);
+	assert_int_equal(r.problems, 2);
+	assert_int_equal(problems.n, 0); /* named already */
+	done(set);
+}
+
 static void phases_go_through_all_members(void **state)
 {
 	static const int want[] = {0, 0, 1, 1, 2, 2, 3, 3};
@@ -325,7 +349,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(merges_in_path_order),
 		cmocka_unit_test(a_second_file_of_one_path_is_named),
-		cmocka_unit_test(phases_go_through_all_members),
+		cmocka_unit_test(failed_items_count), cmocka_unit_test(phases_go_through_all_members),
 		cmocka_unit_test(one_that_fails_ends_alone),
 		cmocka_unit_test(the_only_one_and_all_of_them_fail_the_set),
 		cmocka_unit_test(an_error_that_is_not_the_sources_ends_all),

@@ -34,6 +34,9 @@ static void parts(void **state)
 	check("ldaps://[::1]:636/", "", "::1", 636, "");
 	check("ldap://[fe80::1]", "", "fe80::1", 0, "");
 	check("mysql://h?socket=/x/y", "", "h", 0, "");
+	check("maildir:/var/mail/a%3Fb?name=x", "", "", 0, "/var/mail/a?b");
+	check("mbox:some/file", "", "", 0, "some/file");
+	check("imaps://u@h:993/INBOX%2Fx", "u", "h", 993, "INBOX/x");
 	check("mariadb://h:/d", "", "h", 0, "d");
 }
 
@@ -97,6 +100,7 @@ static void known_schemes(void **state)
 	(void)state;
 	assert_true(zs_url_is("mariadb://"));
 	assert_true(zs_url_is("ldapi://%2Fx"));
+	assert_true(zs_url_is("maildir:x"));
 	assert_false(zs_url_is("maildirs:x"));
 	assert_false(zs_url_is("mariadb:/x"));
 	assert_false(zs_url_is("opt/mariadb://x"));
