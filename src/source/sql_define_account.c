@@ -99,6 +99,32 @@ static int exists(struct sql_writer *w, const char *question, const struct zs_sp
 	return found;
 }
 
+static int starts(struct zs_span s, const char *text)
+{
+	size_t n = strlen(text);
+
+	return s.n >= n && memcmp(s.p, text, n) == 0;
+}
+
+/* CREATE is among the rights: then the table need not be there. */
+static int has_create(struct zs_span line)
+{
+	static const char *const ends[] = {",", " ON "};
+	size_t rights = line.n - object_of(line).n;
+
+	for (size_t i = 0; i + 7 < rights; i++)
+		for (size_t k = 0; k < 2; k++)
+			if (memcmp(line.p + i, " CREATE", 7) == 0 && starts(zs_span(line.p + i + 7, line.n - i - 7), ends[k]))
+				return 1;
+	return 0;
+}
+
+/* Packages can only be named in Oracle's way of speaking. */
+static int is_of_package(struct zs_span line)
+{
+	return starts(object_of(line), "PACKAGE ");
+}
+
 /* Rights on a table or routine that is gone stay in the grant tables, but nobody can grant them again.  1 they can be
  * granted, 0 not, -1. */
 static int is_grantable(struct sql_writer *w, struct zs_span line, struct zs_err *err)
@@ -126,19 +152,12 @@ static int is_grantable(struct sql_writer *w, struct zs_span line, struct zs_err
 	}
 	names[0] = zs_buf_span(&database);
 	names[1] = zs_buf_span(&name);
-	rc = exists(w, is_routine ? "SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = '? AND ROUTINE_NAME = '? LIMIT 1"
-				  : "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = '? AND TABLE_NAME = '? LIMIT 1", names, err);
+	rc = !is_routine && has_create(line) ? 1 : exists(w, is_routine ? "SELECT 1 FROM information_schema.ROUTINES WHERE ROUTINE_SCHEMA = '? AND ROUTINE_NAME = '? LIMIT 1"
+							  : "SELECT 1 FROM information_schema.TABLES WHERE TABLE_SCHEMA = '? AND TABLE_NAME = '? LIMIT 1", names, err);
 out:
 	zs_buf_fini(&database);
 	zs_buf_fini(&name);
 	return rc;
-}
-
-static int starts(struct zs_span s, const char *text)
-{
-	size_t n = strlen(text);
-
-	return s.n >= n && memcmp(s.p, text, n) == 0;
 }
 
 static int add_grant(struct sql_writer *w, struct zs_span line, struct zs_err *err)
@@ -151,7 +170,11 @@ static int add_grant(struct sql_writer *w, struct zs_span line, struct zs_err *e
 		return -1;
 	if (!ok)
 		return sql_define_add(w, "-- left out: rights on something that is not there\n", err);
-	return zs_buf_add_span(w->out, line, err) < 0 ? -1 : sql_define_add(w, ";\n", err);
+	if (is_of_package(line) && sql_define_add(w, "SET sql_mode = 'ORACLE';\n", err) < 0)
+		return -1;
+	if (zs_buf_add_span(w->out, line, err) < 0 || sql_define_add(w, ";\n", err) < 0)
+		return -1;
+	return is_of_package(line) ? sql_define_add(w, "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO';\n", err) : 0;
 }
 
 static int add_shown_grants(struct sql_writer *w, const char *question, const struct zs_span *names, struct zs_err *err)
@@ -221,12 +244,44 @@ static int add_default_role(struct sql_writer *w, const struct account *a, struc
 	return rc;
 }
 
+/* Grants repeat the password, which makes it a new one: that it had expired is said once more. */
+static int add_expired(struct sql_writer *w, const struct account *a, struct zs_err *err)
+{
+	static const char expired[] = " PASSWORD EXPIRE";
+	const struct zs_span names[] = {a->user, a->host};
+	struct sql_result r = {0};
+	struct zs_span text;
+	int rc = 0;
+
+	if (a->is_role)
+		return 0;
+	if (sql_define_ask(w, "SHOW CREATE USER `?@`?", names, &r, err) < 0)
+		return -1;
+	text = sql_result_next(&r) ? sql_result_get(&r, 0) : zs_span(NULL, 0);
+	if (text.n >= sizeof expired && memcmp(text.p + text.n - (sizeof expired - 1), expired, sizeof expired - 1) == 0) {
+		rc = sql_define_add(w, "ALTER USER ", err);
+		if (rc == 0)
+			rc = add_who(w->out, a->user, a->host, 0, err);
+		if (rc == 0)
+			rc = sql_define_add(w, " PASSWORD EXPIRE;\n", err);
+	}
+	sql_result_fini(&r);
+	return rc;
+}
+
 static int is_inactive(const struct sql_conn *c)
 {
 	return sql_conn_errno(c) == ER_PASSWORD_NO_MATCH || sql_conn_errno(c) == ER_NONEXISTING_GRANT;
 }
 
 struct accounts { struct zs_strings users, hosts, roles; };
+
+static void accounts_fini(struct accounts *l)
+{
+	zs_strings_fini(&l->users);
+	zs_strings_fini(&l->hosts);
+	zs_strings_fini(&l->roles);
+}
 
 static int each_account(struct sql_writer *w, const struct accounts *l, add_fn *add, struct zs_err *err)
 {
@@ -273,7 +328,7 @@ static int load_accounts(struct sql_writer *w, struct accounts *l, struct zs_err
 
 int sql_define_account_all(struct sql_writer *w, struct zs_err *err)
 {
-	static add_fn *const passes[] = {add_role, add_user, add_grants, add_default_role};
+	static add_fn *const passes[] = {add_role, add_user, add_grants, add_default_role, add_expired};
 	struct accounts l = {0};
 	int rc = load_accounts(w, &l, err);
 
@@ -281,10 +336,20 @@ int sql_define_account_all(struct sql_writer *w, struct zs_err *err)
 		rc = each_account(w, &l, passes[i], err);
 	if (rc == 0)
 		rc = add_public(w, err);
-	zs_strings_fini(&l.users);
-	zs_strings_fini(&l.hosts);
-	zs_strings_fini(&l.roles);
+	accounts_fini(&l);
 	return rc < 0 ? -1 : sql_define_add(w, "FLUSH PRIVILEGES;\n", err);
+}
+
+/* Roles alone, for what comes before the accounts and may be defined by one. */
+int sql_define_account_roles(struct sql_writer *w, struct zs_err *err)
+{
+	struct accounts l = {0};
+	int rc = load_accounts(w, &l, err);
+
+	if (rc == 0)
+		rc = each_account(w, &l, add_role, err);
+	accounts_fini(&l);
+	return rc;
 }
 
 /* ------------------------------------------------------------------ raw tables */

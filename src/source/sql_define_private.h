@@ -27,6 +27,9 @@ int sql_define_list(struct sql_result *r, struct zs_strings *out, struct zs_err 
 
 int sql_define_program_routines(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
 int sql_define_program_triggers(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
+int sql_define_program_is_plain(struct zs_span client, struct zs_span text);
+/* SET @zs_program = ...: the text of a statement of a client with that character set, to be executed under it. */
+int sql_define_program_string(struct sql_writer *w, struct zs_span client, struct zs_span text, struct zs_err *err) ZS_MUST_USE;
 int sql_define_program_events(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
 
 /* ------------------------------------------------------- sql_define_delimiter.c */
@@ -38,10 +41,13 @@ void sql_define_delimiter(struct zs_span statement, char out[static 24]);
 
 int sql_define_view_placeholders(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
 int sql_define_view_all(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
+/* Those with a check option once more: it needs views below that can be written, which placeholders cannot. */
+int sql_define_view_checks(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
 
 /* ------------------------------------------------------- sql_define_account.c */
 
 int sql_define_account_all(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
+int sql_define_account_roles(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
 int sql_define_account_tables(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
 
 #endif

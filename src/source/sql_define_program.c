@@ -40,24 +40,31 @@ static int add_settings(struct sql_writer *w, const struct program *p, struct zs
 	return sql_define_add(w, ";\n", err);
 }
 
+/* Can a client that speaks UTF-8 read it? */
+int sql_define_program_is_plain(struct zs_span client, struct zs_span text)
+{
+	int is_plain = 1;
+
+	if (client.n >= 4 && memcmp(client.p, "utf8", 4) == 0)
+		return 1;
+	for (size_t i = 0; i < text.n; i++)
+		is_plain &= text.p[i] < 0x80;
+	return is_plain;
+}
+
 /*
  * The text as a string that the server takes apart: the client, which drops comments and carriage returns from statements and
  * knows nothing of character sets whose characters may end in a backslash, leaves strings alone.  It is read under the script's
  * own sql_mode, before the program's is set.
  */
-static int add_string(struct sql_writer *w, const struct program *p, struct zs_err *err)
+int sql_define_program_string(struct sql_writer *w, struct zs_span client, struct zs_span text, struct zs_err *err)
 {
-	int is_utf8 = p->client.n >= 4 && memcmp(p->client.p, "utf8", 4) == 0, is_plain = is_utf8;
+	int is_plain = sql_define_program_is_plain(client, text);
 
-	if (!is_utf8) {
-		is_plain = 1;
-		for (size_t i = 0; i < p->text.n; i++)
-			is_plain &= p->text.p[i] < 0x80;
-	}
-	if (zs_buf_printf(w->out, err, "SET @zs_program = _%.*s%s", (int)p->client.n, (const char *)p->client.p, is_plain ? "'" : " 0x") < 0)
+	if (zs_buf_printf(w->out, err, "SET @zs_program = _%.*s%s", (int)client.n, (const char *)client.p, is_plain ? "'" : " 0x") < 0)
 		return -1;
-	for (size_t i = 0; i < p->text.n; i++) {
-		uint8_t c = p->text.p[i];
+	for (size_t i = 0; i < text.n; i++) {
+		uint8_t c = text.p[i];
 		const char *escape = c == '\\' ? "\\\\" : c == '\'' ? "\\'" : c == '\r' ? "\\r" : c == 0 ? "\\0" : c == 0x1a ? "\\Z" : NULL;
 		int rc = !is_plain ? zs_buf_printf(w->out, err, "%02X", c) : escape ? sql_define_add(w, escape, err) : zs_buf_add_u8(w->out, c, err);
 
@@ -85,7 +92,7 @@ static int add_statement(struct sql_writer *w, const struct program *p, struct z
 {
 	if (w->conn->version < CAN_PREPARE_ALL)
 		return add_settings(w, p, err) < 0 ? -1 : add_delimited(w, p->text, err);
-	if (add_string(w, p, err) < 0 || add_settings(w, p, err) < 0)
+	if (sql_define_program_string(w, p->client, p->text, err) < 0 || add_settings(w, p, err) < 0)
 		return -1;
 	return sql_define_add(w, "EXECUTE IMMEDIATE @zs_program;\nSET character_set_client = utf8mb4, sql_mode = 'NO_AUTO_VALUE_ON_ZERO';\n", err);
 }
