@@ -81,6 +81,8 @@ mariadb_up() {
 		--innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 --performance-schema=OFF --max-connections=50 "$@"
 	service_wait "$dir" mariadb-admin --no-defaults --socket="$dir/s.sock" -uroot ping
 }
+# mariadb_zones DIR: named time zones
+mariadb_zones() { mariadb-tzinfo-to-sql --skip-write-binlog /usr/share/zoneinfo 2>/dev/null | sql "$1" mysql; }
 # sql DIR [client options]: the client, as root; statements from standard input or -e
 sql() { local dir=$1; shift; timeout 120 mariadb --no-defaults --comments --default-character-set=utf8mb4 --socket="$dir/s.sock" -uroot "$@"; }
 

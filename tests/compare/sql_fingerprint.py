@@ -200,7 +200,7 @@ class Print:
                  "KEY_COLUMN_USAGE", "TABLE_SCHEMA"),
                 ("partition", "TABLE_NAME PARTITION_NAME SUBPARTITION_NAME PARTITION_ORDINAL_POSITION PARTITION_METHOD PARTITION_EXPRESSION PARTITION_DESCRIPTION PARTITION_COMMENT",
                  "PARTITIONS", "TABLE_SCHEMA"),
-                ("view", "TABLE_NAME VIEW_DEFINITION CHECK_OPTION IS_UPDATABLE DEFINER SECURITY_TYPE CHARACTER_SET_CLIENT COLLATION_CONNECTION ALGORITHM", "VIEWS", "TABLE_SCHEMA"),
+                ("view", "TABLE_NAME CHECK_OPTION IS_UPDATABLE DEFINER SECURITY_TYPE CHARACTER_SET_CLIENT COLLATION_CONNECTION ALGORITHM", "VIEWS", "TABLE_SCHEMA"),
                 ("parameter", "SPECIFIC_NAME ROUTINE_TYPE ORDINAL_POSITION PARAMETER_MODE PARAMETER_NAME DTD_IDENTIFIER CHARACTER_SET_NAME COLLATION_NAME", "PARAMETERS", "SPECIFIC_SCHEMA")):
             skip = "".join(" AND CAST(TABLE_NAME AS BINARY) <> X'%s'" % o.split(b".", 1)[1].hex() for o in self.options
                            if isinstance(o, bytes) and o.startswith(db + b".") and what != "parameter")
@@ -218,7 +218,14 @@ class Print:
 
     # ------------------------------------------------------------------ accounts
 
+    def lost_rights(self):
+        """On tables that are gone: they stay with the account, but nobody can grant them again."""
+        lost = self.ask("SELECT p.Db, p.Table_name, p.Table_priv FROM mysql.tables_priv p LEFT JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = p.Db AND "
+                        "t.TABLE_NAME = p.Table_name WHERE t.TABLE_NAME IS NULL")
+        return {(db, table) for db, table, rights in lost if b"Create" not in rights.split(b",")}
+
     def accounts(self):
+        lost = self.lost_rights()
         here = self.ask("SELECT @@hostname")[0][0]
         for user, host, is_role, default, priv in self.ask(
                 "SELECT User, Host, JSON_VALUE(Priv, '$.is_role'), JSON_VALUE(Priv, '$.default_role'), "
@@ -233,12 +240,14 @@ class Print:
                 self.show("create user", *self.ask(b"SHOW CREATE USER " + name)[0])
             if user != b"PUBLIC":
                 for r in sorted({tuple(g) for g in self.ask(b"SHOW GRANTS FOR " + (q(user) if is_role else name))}):  # proxies of '' and of '%' look the same
-                    self.show("grant", user, host, *r)
+                    if not any(b" ON " + q(db) + b"." + q(t) + b" TO " in r[0] for db, t in lost):
+                        self.show("grant", user, host, *r)
         for table, columns in (("roles_mapping", "Host User Role Admin_option"), ("db", None), ("tables_priv", "Host Db User Table_name Table_priv Column_priv"),
                                ("columns_priv", "Host Db User Table_name Column_name Column_priv"), ("procs_priv", "Host Db User Routine_name Routine_type Proc_priv"),
                                ("proxies_priv", "Host User IF(Proxied_host='','%',Proxied_host) Proxied_user With_grant")):
             names = columns.split() if columns else [c[0].decode() for c in self.columns(b"mysql", table.encode())]
-            self.listed(table, ["CONCAT(%s)" % n for n in names], "mysql.%s WHERE User <> 'mariadb.sys' AND Host <> X'%s'" % (table, here.hex()))
+            also = "" if table != "tables_priv" else "".join(" AND (Db, Table_name) <> (X'%s', X'%s')" % (d.hex(), t.hex()) for d, t in lost)
+            self.listed(table, ["CONCAT(%s)" % n for n in names], "mysql.%s WHERE User <> 'mariadb.sys' AND Host <> X'%s'%s" % (table, here.hex(), also))
 
     def all(self, names):
         for (db,) in self.ask("SELECT SCHEMA_NAME FROM information_schema.SCHEMATA ORDER BY CAST(SCHEMA_NAME AS BINARY)"):
