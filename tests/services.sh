@@ -83,11 +83,15 @@ mariadb_up() {
 		--innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 --performance-schema=OFF --max-connections=50 "$@"
 	service_wait "$dir" mariadb-admin --no-defaults --socket="$dir/s.sock" -uroot ping
 }
+# mariadb_zones DIR: named time zones
+mariadb_zones() { mariadb-tzinfo-to-sql --skip-write-binlog /usr/share/zoneinfo 2>/dev/null | sql "$1" mysql; }
 # sql DIR [client options]: the client, as root; statements from standard input or -e
 sql() { local dir=$1; shift; timeout 120 mariadb --no-defaults --comments --default-character-set=utf8mb4 --socket="$dir/s.sock" -uroot "$@"; }
 
 # --------------------------------------------------------------------------- LDAP
 
+# SLAPD_TLS=DIR of tls_make; SLAPD_EXTERNAL=DN whom the user of the process is; SLAPD_LIMIT=olcSizeLimit; SLAPD_PLAIN=1 without
+# overlays; SLAPD_POLICY=DN of the default password policy; SLAPD_SYNCPROV=1; SLAPD_MODULES="NAME..."; SLAPD_MORE=more entries.
 # Entries end with "--": an option that is not set leaves an empty line, which goes.
 slapd_config() { # DIR SUFFIX
 	local root="cn=root${2:+,$2}"
@@ -111,6 +115,7 @@ slapd_config() { # DIR SUFFIX
 	olcModuleLoad: ppolicy
 	olcModuleLoad: dynlist
 	olcModuleLoad: syncprov
+	${SLAPD_MODULES:+$(printf 'olcModuleLoad: %s\n' $SLAPD_MODULES)}
 	--
 	dn: cn=schema,cn=config
 	objectClass: olcSchemaConfig
@@ -160,6 +165,7 @@ slapd_config() { # DIR SUFFIX
 	objectClass: olcOverlayConfig
 	objectClass: olcPPolicyConfig
 	olcOverlay: {1}ppolicy
+	${SLAPD_POLICY:+olcPPolicyDefault: $SLAPD_POLICY}
 	--
 	dn: olcOverlay={2}dynlist,olcDatabase={1}mdb,cn=config
 	objectClass: olcOverlayConfig
@@ -175,6 +181,7 @@ slapd_config() { # DIR SUFFIX
 	olcOverlay: {3}syncprov
 	--
 	EOF
+	[ -z "${SLAPD_MORE:-}" ] || printf '%s\n' "$SLAPD_MORE"
 }
 
 # Attributes that change by themselves, as a Zimbra server's do, under an OID of nobody's.
@@ -186,7 +193,9 @@ slapd_schema() {
 	olcAttributeTypes: ( 1.3.6.1.4.1.99999.7.1 NAME 'zimbraLastLogonTimestamp' SYNTAX 1.3.6.1.4.1.1466.115.121.1.24 SINGLE-VALUE )
 	olcAttributeTypes: ( 1.3.6.1.4.1.99999.7.2 NAME 'zimbraAuthTokens' SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
 	olcAttributeTypes: ( 1.3.6.1.4.1.99999.7.3 NAME 'testBytes' SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )
-	olcObjectClasses: ( 1.3.6.1.4.1.99999.8.1 NAME 'zimbraAccount' SUP top AUXILIARY MAY ( zimbraLastLogonTimestamp $ zimbraAuthTokens $ testBytes ) )
+	olcAttributeTypes: ( 1.3.6.1.4.1.99999.7.4 NAME 'testText' EQUALITY caseExactIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )
+	olcAttributeTypes: ( 1.3.6.1.4.1.99999.7.5 NAME 'testOrdered' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 X-ORDERED 'VALUES' )
+	olcObjectClasses: ( 1.3.6.1.4.1.99999.8.1 NAME 'zimbraAccount' SUP top AUXILIARY MAY ( zimbraLastLogonTimestamp $ zimbraAuthTokens $ testBytes $ testText $ testOrdered ) )
 	EOF
 }
 

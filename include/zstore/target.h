@@ -35,8 +35,8 @@ int zs_target_stdout_new(int fd, struct zs_target **out, struct zs_err *err) ZS_
 
 /* What stands where in a script, in this order. */
 enum zs_sql_phase {
-	ZS_SQL_DATABASES, ZS_SQL_SEQUENCES, ZS_SQL_TABLES, ZS_SQL_ROWS, ZS_SQL_ROUTINES, ZS_SQL_PLACEHOLDERS, ZS_SQL_VIEWS, ZS_SQL_TRIGGERS,
-	ZS_SQL_EVENTS, ZS_SQL_ACCOUNTS,
+	ZS_SQL_ROLES, ZS_SQL_DATABASES, ZS_SQL_SEQUENCES, ZS_SQL_TABLES, ZS_SQL_ROWS, ZS_SQL_ROUTINES, ZS_SQL_PLACEHOLDERS, ZS_SQL_VIEWS,
+	ZS_SQL_VIEW_CHECKS, ZS_SQL_TRIGGERS, ZS_SQL_EVENTS, ZS_SQL_ACCOUNTS,
 	ZS_SQL_PHASES,
 };
 struct zs_sql_place { /* what a stored stream is; init before, fini after */

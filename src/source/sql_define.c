@@ -197,8 +197,12 @@ int sql_define_stream(const struct sql_define *d, struct zs_buf *out, struct zs_
 		return sql_define_view_placeholders(&w, err);
 	case SQL_VIEWS:
 		return sql_define_view_all(&w, err);
+	case SQL_VIEW_CHECKS:
+		return sql_define_view_checks(&w, err);
 	case SQL_ACCOUNTS:
 		return sql_define_account_all(&w, err);
+	case SQL_ACCOUNTS_ROLES:
+		return sql_define_account_roles(&w, err);
 	case SQL_ACCOUNTS_TABLES:
 		return sql_define_account_tables(&w, err);
 	}

@@ -138,7 +138,7 @@ struct accounts {
 	unsigned inactive; /* the server itself does not use them */
 };
 
-/* 'a','b': all roles; *out_any. */
+/* 'a','b': all roles. */
 static int add_role_names(struct sql_writer *w, const struct accounts *l, struct zs_err *err)
 {
 	const char *mark = "";
@@ -227,6 +227,13 @@ static int is_inactive(const struct sql_conn *c)
 	return sql_conn_errno(c) == ER_PASSWORD_NO_MATCH || sql_conn_errno(c) == ER_NONEXISTING_GRANT;
 }
 
+static void accounts_fini(struct accounts *l)
+{
+	zs_strings_fini(&l->users);
+	zs_strings_fini(&l->hosts);
+	zs_strings_fini(&l->roles);
+}
+
 static int each_account(struct sql_writer *w, struct accounts *l, add_fn *add, struct zs_err *err)
 {
 	for (size_t i = 0; i < l->users.n; i++) {
@@ -304,10 +311,20 @@ int sql_define_account_all(struct sql_writer *w, struct zs_err *err)
 
 	if (rc == 0)
 		rc = sql_define_grant_public(w, err);
-	zs_strings_fini(&l.users);
-	zs_strings_fini(&l.hosts);
-	zs_strings_fini(&l.roles);
+	accounts_fini(&l);
 	return rc < 0 ? -1 : sql_define_add(w, "FLUSH PRIVILEGES;\n", err);
+}
+
+/* Roles alone, for what comes before the accounts and may be defined by one. */
+int sql_define_account_roles(struct sql_writer *w, struct zs_err *err)
+{
+	struct accounts l = {0};
+	int rc = load_accounts(w, &l, err);
+
+	if (rc == 0)
+		rc = each_account(w, &l, add_role, err);
+	accounts_fini(&l);
+	return rc;
 }
 
 /* ------------------------------------------------------------------ raw tables */

@@ -11,7 +11,7 @@
 struct grant { /* "GRANT rights ON `database`.`name` TO rest" */
 	struct zs_span rights, rest; /* rest: " ON " and all behind it */
 	struct zs_buf database, name;
-	int is_routine;
+	int is_routine, is_package;
 };
 
 /* ----------------------------------------------------------------------- taking apart */
@@ -24,6 +24,11 @@ static int skip(struct zs_span *s, const char *text)
 		return 0;
 	*s = zs_span(s->p + n, s->n - n);
 	return 1;
+}
+
+static int is_prefix(struct zs_span s, const char *text)
+{
+	return skip(&s, text);
 }
 
 /* A name in backticks, doubled ones undone: taken off *rest.  0 if there is none. */
@@ -72,6 +77,7 @@ static int take_apart(struct zs_span line, struct grant *g, struct zs_err *err)
 	g->rights = zs_span(line.p, on);
 	g->rest = rest = zs_span(line.p + on, line.n - on);
 	(void)skip(&rest, " ON ");
+	g->is_package = is_prefix(rest, "PACKAGE ");
 	for (size_t i = 0; i < sizeof kinds / sizeof *kinds && !g->is_routine; i++)
 		g->is_routine = skip(&rest, kinds[i]);
 	if ((rc = take_name(&rest, &g->database, err)) <= 0 || !skip(&rest, "."))
@@ -91,6 +97,22 @@ static int exists(struct sql_writer *w, const char *question, const struct zs_sp
 	found = sql_result_next(&r);
 	sql_result_fini(&r);
 	return found;
+}
+
+/* CREATE is among the rights: then the table need not be there. */
+static int has_create(const struct grant *g)
+{
+	struct zs_span rest = g->rights;
+
+	while (!g->is_routine && rest.n) {
+		size_t n = find_outside(rest, ", ");
+
+		if (n == strlen("CREATE") && is_prefix(rest, "CREATE"))
+			return 1;
+		rest = zs_span(rest.p + n, rest.n - n);
+		(void)skip(&rest, ", ");
+	}
+	return 0;
 }
 
 static int object_exists(struct sql_writer *w, const struct grant *g, struct zs_err *err)
@@ -166,6 +188,16 @@ static int add_columns_grant(struct sql_writer *w, const struct grant *g, struct
 	return rc;
 }
 
+/* Packages can only be named in Oracle's way of speaking. */
+static int add_line(struct sql_writer *w, const struct grant *g, struct zs_span line, struct zs_err *err)
+{
+	if (g->is_package && sql_define_add(w, "SET sql_mode = 'ORACLE';\n", err) < 0)
+		return -1;
+	if (zs_buf_add_span(w->out, line, err) < 0 || sql_define_add(w, ";\n", err) < 0)
+		return -1;
+	return g->is_package ? sql_define_add(w, "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO';\n", err) : 0;
+}
+
 static int add_grant(struct sql_writer *w, struct zs_span line, struct zs_err *err)
 {
 	struct grant g = {.is_routine = 0};
@@ -175,12 +207,12 @@ static int add_grant(struct sql_writer *w, struct zs_span line, struct zs_err *e
 	if (skip(&rest, "SET DEFAULT ROLE")) /* later, when all roles are granted */
 		return 0;
 	rc = take_apart(line, &g, err);
-	if (rc > 0 && (rc = object_exists(w, &g, err)) == 0)
+	if (rc > 0 && (rc = object_exists(w, &g, err)) == 0 && !has_create(&g))
 		rc = sql_define_add(w, "-- left out: rights on something that is not there\n", err);
-	else if (rc > 0 && find_outside(g.rights, " (`") < g.rights.n)
+	else if (rc >= 0 && g.name.n && find_outside(g.rights, " (`") < g.rights.n)
 		rc = add_columns_grant(w, &g, err);
 	else if (rc >= 0)
-		rc = zs_buf_add_span(w->out, line, err) < 0 ? -1 : sql_define_add(w, ";\n", err);
+		rc = add_line(w, &g, line, err);
 	zs_buf_fini(&g.database);
 	zs_buf_fini(&g.name);
 	return rc;

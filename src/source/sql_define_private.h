@@ -45,6 +45,8 @@ void sql_define_delimiter(struct zs_span statement, char out[static 24]);
 
 int sql_define_view_placeholders(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
 int sql_define_view_all(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
+/* Those with a check option once more: it needs views below that can be written, which placeholders cannot. */
+int sql_define_view_checks(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
 
 /* --------------------------------------------------------- sql_define_grant.c */
 
@@ -54,6 +56,7 @@ int sql_define_grant_public(struct sql_writer *w, struct zs_err *err) ZS_MUST_US
 /* ------------------------------------------------------- sql_define_account.c */
 
 int sql_define_account_all(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
+int sql_define_account_roles(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
 int sql_define_account_tables(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
 
 #endif

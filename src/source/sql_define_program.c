@@ -47,19 +47,19 @@ static int add_settings(struct sql_writer *w, const struct program *p, struct zs
  * own sql_mode, before the program's is set.  What is no UTF-8 is given as bytes, which no server looks at before the program's
  * character set is the client's.
  */
-static int add_string(struct sql_writer *w, const struct program *p, struct zs_err *err)
+static int add_string(struct sql_writer *w, struct zs_span client, struct zs_span text, struct zs_err *err)
 {
-	int is_utf8 = p->client.n >= 4 && memcmp(p->client.p, "utf8", 4) == 0, is_plain = 1;
+	int is_utf8 = client.n >= 4 && memcmp(client.p, "utf8", 4) == 0, is_plain = 1;
 
-	for (size_t i = 0, n; is_plain && i < p->text.n; i += n) {
-		n = zs_utf8_length(p->text.p + i, p->text.n - i);
+	for (size_t i = 0, n; is_plain && i < text.n; i += n) {
+		n = zs_utf8_length(text.p + i, text.n - i);
 		is_plain = n == 1 || (n > 1 && is_utf8);
 	}
-	if (is_plain ? zs_buf_printf(w->out, err, "SET @zs_program = _%.*s'", (int)p->client.n, (const char *)p->client.p) < 0 :
+	if (is_plain ? zs_buf_printf(w->out, err, "SET @zs_program = _%.*s'", (int)client.n, (const char *)client.p) < 0 :
 		       sql_define_add(w, "SET @zs_program = 0x", err) < 0)
 		return -1;
-	for (size_t i = 0; i < p->text.n; i++) {
-		uint8_t c = p->text.p[i];
+	for (size_t i = 0; i < text.n; i++) {
+		uint8_t c = text.p[i];
 		const char *escape = c == '\\' ? "\\\\" : c == '\'' ? "\\'" : c == '\r' ? "\\r" : c == 0 ? "\\0" : c == 0x1a ? "\\Z" : NULL;
 		int rc = !is_plain ? zs_buf_printf(w->out, err, "%02X", c) : escape ? sql_define_add(w, escape, err) : zs_buf_add_u8(w->out, c, err);
 
@@ -87,7 +87,7 @@ static int add_statement(struct sql_writer *w, const struct program *p, struct z
 {
 	if (w->conn->version < CAN_PREPARE_ALL)
 		return add_settings(w, p, err) < 0 ? -1 : add_delimited(w, p->text, err);
-	if (add_string(w, p, err) < 0 || add_settings(w, p, err) < 0)
+	if (add_string(w, p->client, p->text, err) < 0 || add_settings(w, p, err) < 0)
 		return -1;
 	return sql_define_add(w, "EXECUTE IMMEDIATE @zs_program;\nSET character_set_client = utf8mb4, sql_mode = 'NO_AUTO_VALUE_ON_ZERO';\n", err);
 }

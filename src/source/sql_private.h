@@ -69,9 +69,12 @@ int sql_quote_text(struct zs_buf *out, struct zs_span text, struct zs_err *err) 
 /* Streams that are read whole into memory: everything but rows. */
 enum sql_stream {
 	SQL_ACCOUNTS,	       /* CREATE USER IF NOT EXISTS, ALTER USER, roles, grants, default roles */
+	SQL_ACCOUNTS_ROLES,    /* CREATE ROLE IF NOT EXISTS: definers may be roles */
 	SQL_ACCOUNTS_TABLES,   /* raw mysql.global_priv etc., for like-for-like */
 	SQL_DATABASE,	       /* CREATE DATABASE IF NOT EXISTS */
-	SQL_EVENTS, SQL_ROUTINES, SQL_SEQUENCES, SQL_VIEW_PLACEHOLDERS, SQL_VIEWS,
+	SQL_EVENTS, SQL_ROUTINES, SQL_SEQUENCES, SQL_VIEW_PLACEHOLDERS,
+	SQL_VIEWS,	       /* without check options */
+	SQL_VIEW_CHECKS,       /* those that have one, with it */
 	SQL_TABLE_DEFINITION,  /* SHOW CREATE TABLE, verbatim */
 	SQL_TABLE_TRIGGERS,
 };

@@ -10,12 +10,14 @@
 #include <unistd.h>
 
 static const struct { const char *name; enum sql_stream stream; unsigned skipped_by; } streams[] = {
+	[SQL_STEP_ACCOUNTS_ROLES] = {"accounts-roles.sql", SQL_ACCOUNTS_ROLES, SQL_SKIP_ACCOUNTS},
 	[SQL_STEP_ACCOUNTS_TABLES] = {"accounts-tables.sql", SQL_ACCOUNTS_TABLES, SQL_SKIP_ACCOUNTS},
 	[SQL_STEP_ACCOUNTS] = {"accounts.sql", SQL_ACCOUNTS, SQL_SKIP_ACCOUNTS},
 	[SQL_STEP_DATABASE] = {"database.sql", SQL_DATABASE, 0},
 	[SQL_STEP_EVENTS] = {"events.sql", SQL_EVENTS, SQL_SKIP_EVENTS},
 	[SQL_STEP_ROUTINES] = {"routines.sql", SQL_ROUTINES, SQL_SKIP_PROGRAMS},
 	[SQL_STEP_SEQUENCES] = {"sequences.sql", SQL_SEQUENCES, 0},
+	[SQL_STEP_VIEW_CHECKS] = {"view-checks.sql", SQL_VIEW_CHECKS, SQL_SKIP_VIEWS},
 	[SQL_STEP_VIEW_PLACEHOLDERS] = {"view-placeholders.sql", SQL_VIEW_PLACEHOLDERS, SQL_SKIP_VIEWS},
 	[SQL_STEP_VIEWS] = {"views.sql", SQL_VIEWS, SQL_SKIP_VIEWS},
 };

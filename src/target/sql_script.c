@@ -48,7 +48,7 @@ static int phase_of(struct zs_span name, int is_table)
 {
 	static const struct { const char *name; int is_table; enum zs_sql_phase phase; } streams[] = {
 	    {"database.sql", 0, ZS_SQL_DATABASES}, {"sequences.sql", 0, ZS_SQL_SEQUENCES}, {"definition.sql", 1, ZS_SQL_TABLES},
-	    {"rows.sql", 1, ZS_SQL_ROWS}, {"routines.sql", 0, ZS_SQL_ROUTINES}, {"view-placeholders.sql", 0, ZS_SQL_PLACEHOLDERS},
+	    {"rows.sql", 1, ZS_SQL_ROWS}, {"routines.sql", 0, ZS_SQL_ROUTINES}, {"view-placeholders.sql", 0, ZS_SQL_PLACEHOLDERS}, {"view-checks.sql", 0, ZS_SQL_VIEW_CHECKS},
 	    {"views.sql", 0, ZS_SQL_VIEWS}, {"triggers.sql", 1, ZS_SQL_TRIGGERS}, {"events.sql", 0, ZS_SQL_EVENTS},
 	};
 
@@ -58,14 +58,16 @@ static int phase_of(struct zs_span name, int is_table)
 	return -1;
 }
 
-/* accounts.sql, databases/DB/STREAM, databases/DB/tables/TABLE/STREAM */
+/* accounts.sql, accounts-roles.sql, databases/DB/STREAM, databases/DB/tables/TABLE/STREAM */
 int zs_sql_place_parse(struct zs_span path, struct zs_sql_place *out, struct zs_err *err)
 {
 	struct zs_span first = take_component(&path), database, name, table = {NULL, 0};
 	int phase;
 
 	*out = (struct zs_sql_place){.phase = ZS_SQL_ACCOUNTS};
-	if (is_text(first, "accounts.sql"))
+	if (is_text(first, "accounts-roles.sql"))
+		out->phase = ZS_SQL_ROLES;
+	if (out->phase == ZS_SQL_ROLES || is_text(first, "accounts.sql"))
 		return path.n == 0;
 	database = take_component(&path);
 	name = take_component(&path);
@@ -91,11 +93,17 @@ void zs_sql_place_fini(struct zs_sql_place *p)
 	zs_buf_fini(&p->table);
 }
 
+/* Of the whole server, not of a database. */
+static int is_of_all(const struct zs_sql_place *p)
+{
+	return p->phase == ZS_SQL_ROLES || p->phase == ZS_SQL_ACCOUNTS;
+}
+
 int zs_sql_place_wanted(const struct zs_sql_place *p, struct zs_span what)
 {
 	size_t n = p->database.n;
 
-	if (p->phase == ZS_SQL_ACCOUNTS || what.n < n || memcmp(what.p, p->database.p, n) != 0)
+	if (is_of_all(p) || what.n < n || memcmp(what.p, p->database.p, n) != 0)
 		return 0;
 	if (what.n == n)
 		return 1;
@@ -145,8 +153,9 @@ int zs_sql_script_begin(struct zs_span notes, struct zs_buf *out, struct zs_err 
 	    "  @zs_sql_safe_updates = @@sql_safe_updates;\n"
 	    "SET NAMES utf8mb4;\n"
 	    "SET @zs_collation_connection = @@collation_connection;\n"
-	    "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION', time_zone = '+00:00', foreign_key_checks = 0, unique_checks = 0,\n"
-	    "  sql_notes = 0, sql_safe_updates = 0;\n"
+	    /* days that are none, and definitions that a strict server would not make today, were possible once */
+	    "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES', time_zone = '+00:00', foreign_key_checks = 0,\n"
+	    "  unique_checks = 0, sql_notes = 0, sql_safe_updates = 0;\n"
 	    "/*M!100000 SET innodb_strict_mode = 0 */;\n"
 	    "/*M!100101 SET max_statement_time = 0 */;\n"
 	    "/*M!100201 SET check_constraint_checks = 0 */;\n"
@@ -191,7 +200,7 @@ int zs_sql_stream_begin(const struct zs_sql_stream *s, struct zs_buf *current, s
 {
 	const struct zs_sql_place *p = s->place;
 
-	if (p->phase == ZS_SQL_DATABASES || p->phase == ZS_SQL_ACCOUNTS)
+	if (p->phase == ZS_SQL_DATABASES || is_of_all(p))
 		return 0;
 	if (use(&p->database, current, out, err) < 0)
 		return -1;

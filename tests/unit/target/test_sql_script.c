@@ -33,6 +33,7 @@ static void places(void **state)
 {
 	(void)state;
 	check("accounts.sql", ZS_SQL_ACCOUNTS, "", "");
+	check("accounts-roles.sql", ZS_SQL_ROLES, "", "");
 	check("databases/a/database.sql", ZS_SQL_DATABASES, "a", "");
 	check("databases/a%2Fb%25/sequences.sql", ZS_SQL_SEQUENCES, "a/b%", "");
 	check("databases/a/tables/%2E/definition.sql", ZS_SQL_TABLES, "a", ".");
@@ -40,13 +41,14 @@ static void places(void **state)
 	check("databases/tables/tables/t/triggers.sql", ZS_SQL_TRIGGERS, "tables", "t");
 	check("databases/a/view-placeholders.sql", ZS_SQL_PLACEHOLDERS, "a", "");
 	check("databases/a%/views.sql", ZS_SQL_VIEWS, "a%", "");
+	check("databases/a/view-checks.sql", ZS_SQL_VIEW_CHECKS, "a", "");
 	check("databases/a/routines.sql", ZS_SQL_ROUTINES, "a", "");
 	check("databases/a/events.sql", ZS_SQL_EVENTS, "a", "");
 }
 
 static void no_places(void **state)
 {
-	static const char *const paths[] = {"", "summary.json", "accounts-tables.sql", "accounts.sql/x", "databases", "databases/a", "databases/a/rows.sql",
+	static const char *const paths[] = {"", "summary.json", "accounts-tables.sql", "accounts.sql/x", "accounts-roles.sql/x", "databases", "databases/a", "databases/a/rows.sql",
 	    "databases/a/tables", "databases/a/tables/t", "databases/a/tables/t/database.sql", "databases/a/tables/t/rows.sql/x",
 	    "other/a/database.sql", "databases//database.sql"};
 
@@ -62,7 +64,8 @@ static void wanted(void **state)
 	    {"databases/a/sequences.sql", "a.t", 1}, {"databases/a/routines.sql", "a.t", 0}, {"databases/a/routines.sql", "a", 1},
 	    {"databases/a/tables/t/rows.sql", "a.t", 1}, {"databases/a/tables/t/rows.sql", "a.tt", 0},
 	    {"databases/a/tables/t.u/rows.sql", "a.t.u", 1}, {"databases/a.t/tables/u/rows.sql", "a.t.u", 1},
-	    {"databases/ab/database.sql", "a", 0}, {"databases/a/database.sql", "ab", 0}, {"accounts.sql", "a", 0}};
+	    {"databases/ab/database.sql", "a", 0}, {"databases/a/database.sql", "ab", 0}, {"accounts.sql", "a", 0}, {"accounts-roles.sql", "a", 0},
+	    {"databases/a/view-checks.sql", "a", 1}, {"databases/a/view-checks.sql", "a.t", 0}};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -78,7 +81,8 @@ static void around_streams(void **state)
 {
 	static const struct { const char *path; int replaces; const char *begin, *end; } cases[] = {
 	    {"databases/a/database.sql", 0, "", ""}, {"databases/a`b/tables/t/definition.sql", 1, "USE `a``b`;\nDROP TABLE IF EXISTS `t`;\n", ""},
-	    {"databases/a`b/tables/t/rows.sql", 1, "", "COMMIT;\n"}, {"databases/c/views.sql", 0, "USE `c`;\n", ""}, {"accounts.sql", 0, "", ""}};
+	    {"databases/a`b/tables/t/rows.sql", 1, "", "COMMIT;\n"}, {"databases/c/views.sql", 0, "USE `c`;\n", ""}, {"accounts.sql", 0, "", ""},
+	    {"accounts-roles.sql", 0, "", ""}};
 	struct zs_buf current = ZS_BUF_INIT, out = ZS_BUF_INIT;
 	struct zs_err err = {0};
 
@@ -109,6 +113,8 @@ static void a_cut_script_can_be_told(void **state)
 	assert_int_equal(zs_sql_script_begin(zs_span_str("-- note\n"), &out, &err), 0);
 	assert_non_null(memmem(out.p, out.n, "sandbox mode", 12));
 	assert_non_null(memmem(out.p, out.n, "-- note\n", 8));
+	assert_non_null(memmem(out.p, out.n, "ALLOW_INVALID_DATES", 19));
+	assert_non_null(memmem(out.p, out.n, "innodb_strict_mode = 0", 22));
 	assert_true(memcmp(out.p + out.n - (sizeof end - 1), end, sizeof end - 1) != 0);
 	assert_int_equal(zs_sql_script_end(&out, &err), 0);
 	assert_memory_equal(out.p + out.n - (sizeof end - 1), end, sizeof end - 1);
