@@ -53,7 +53,9 @@ int zs_sql_place_wanted(const struct zs_sql_place *p, struct zs_span what);
 int zs_sql_script_fact(const char *key, struct zs_span value, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 /* What stands before and after everything; notes: comment lines, each ended, without control characters; may be empty. */
 int zs_sql_script_begin(struct zs_span notes, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
-int zs_sql_script_end(struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+/* The last line says whether all was there to be written: "-- zstore: complete", or "-- zstore: incomplete: ...". */
+enum zs_sql_end { ZS_SQL_END_COMPLETE, ZS_SQL_END_PARTIAL };
+int zs_sql_script_end(enum zs_sql_end end, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 /* What stands before and after one stream.  current: the database in use, changed by it. */
 struct zs_sql_stream { const struct zs_sql_place *place; int replaces; /* the table is dropped first */ };
 int zs_sql_stream_begin(const struct zs_sql_stream *s, struct zs_buf *current, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;

@@ -163,17 +163,18 @@ int zs_sql_script_begin(struct zs_span notes, struct zs_buf *out, struct zs_err 
 	    "SET autocommit = 0;\n", err);
 }
 
-int zs_sql_script_end(struct zs_buf *out, struct zs_err *err)
+int zs_sql_script_end(enum zs_sql_end end, struct zs_buf *out, struct zs_err *err)
 {
-	return add(out,
+	if (add(out,
 	    "COMMIT;\n"
 	    "/*M!101100 SET system_versioning_insert_history = DEFAULT */;\n"
 	    "/*M!100201 SET check_constraint_checks = DEFAULT */;\n"
 	    "/*M!100101 SET max_statement_time = DEFAULT */;\n"
 	    "/*M!100000 SET innodb_strict_mode = DEFAULT */;\n"
 	    "SET sql_mode = @zs_sql_mode, time_zone = @zs_time_zone, foreign_key_checks = @zs_foreign_key_checks,\n"
-	    "  unique_checks = @zs_unique_checks, sql_notes = @zs_sql_notes, autocommit = @zs_autocommit, sql_safe_updates = @zs_sql_safe_updates;\n"
-	    "-- zstore: complete\n", err);
+	    "  unique_checks = @zs_unique_checks, sql_notes = @zs_sql_notes, autocommit = @zs_autocommit, sql_safe_updates = @zs_sql_safe_updates;\n", err) < 0)
+		return -1;
+	return add(out, end == ZS_SQL_END_COMPLETE ? "-- zstore: complete\n" : "-- zstore: incomplete: something is missing in the snapshot; 'zstore snapshots -v' names it\n", err);
 }
 
 static int add_name(struct zs_buf *out, const struct zs_buf *name, struct zs_err *err)

@@ -116,8 +116,12 @@ static void a_cut_script_can_be_told(void **state)
 	assert_non_null(memmem(out.p, out.n, "ALLOW_INVALID_DATES", 19));
 	assert_non_null(memmem(out.p, out.n, "innodb_strict_mode = 0", 22));
 	assert_true(memcmp(out.p + out.n - (sizeof end - 1), end, sizeof end - 1) != 0);
-	assert_int_equal(zs_sql_script_end(&out, &err), 0);
+	assert_int_equal(zs_sql_script_end(ZS_SQL_END_COMPLETE, &out, &err), 0);
 	assert_memory_equal(out.p + out.n - (sizeof end - 1), end, sizeof end - 1);
+	zs_buf_clear(&out);
+	assert_int_equal(zs_sql_script_end(ZS_SQL_END_PARTIAL, &out, &err), 0);
+	assert_non_null(memmem(out.p, out.n, "\n-- zstore: incomplete: ", 24));
+	assert_null(memmem(out.p, out.n, "zstore: complete", 16));
 	zs_buf_fini(&out);
 }
 

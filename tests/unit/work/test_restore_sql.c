@@ -9,6 +9,7 @@ struct fixture {
 	struct zs_backend *be;
 	struct zs_store *st;
 	struct zs_id root;
+	int is_partial;
 };
 
 static void add_entry(struct zs_tree_builder *b, const struct stream *s, uint64_t wrong)
@@ -66,7 +67,7 @@ static int stop_at_once(void *ctx)
 static int script(const struct fixture *f, const char *what, const struct zs_observer *o, char *out, size_t size, struct zs_err *err)
 {
 	struct zs_strings list = {0};
-	struct zs_sql_restore s = {.root = f->root, .prefix = zs_span_str("sql"), .what = &list, .observer = o};
+	struct zs_sql_restore s = {.root = f->root, .prefix = zs_span_str("sql"), .what = &list, .observer = o, .is_partial = f->is_partial};
 	int fd = zs_temp_file("/tmp", err), rc;
 	ssize_t n;
 
@@ -125,7 +126,7 @@ static void check_pieces(const char *text, const char *want)
 	text = strstr(text, "autocommit = 0;\n");
 	assert_non_null(text);
 	for (const char *line = strchr(text, '\n') + 1, *end; (end = strchr(line, '\n')); line = end + 1) {
-		if (strncmp(line, "-- zstore: complete", 19) == 0)
+		if (strncmp(line, "-- zstore: ", 11) == 0)
 			break;
 		if (strncmp(line, "COMMIT", 6) == 0 || strncmp(line, "[", 1) == 0 || strncmp(line, "USE", 3) == 0 || strncmp(line, "DROP", 4) == 0)
 			(void)strncat(got, line, (size_t)(end - line + 1));
@@ -216,6 +217,8 @@ static void test_head(void **state)
 	f = make(failed, COUNT(failed), NULL);
 	assert_int_equal(script(&f, NULL, NULL, text, sizeof text, &err), 0);
 	assert_non_null(strstr(text, "\n-- PARTIAL: not all could be read"));
+	assert_false(is_complete(text));
+	assert_non_null(strstr(text, "\n-- zstore: incomplete: "));
 	assert_non_null(strstr(text, "\n-- x: a  b\n"));
 	unmake(&f);
 
@@ -237,7 +240,68 @@ static void test_broken_off(void **state)
 	(void)state;
 	assert_int_equal(script(&f, NULL, NULL, text, sizeof text, &err), 0);
 	assert_non_null(strstr(text, "\n-- PARTIAL: reading the server broke off"));
-	assert_true(is_complete(text));
+	assert_false(is_complete(text));
+	assert_non_null(strstr(text, "\n-- zstore: incomplete: "));
+	/* rows are stored only if all were read: that table is whole; of the other nobody knows */
+	assert_int_equal(script(&f, "a.t", NULL, text, sizeof text, &err), 0);
+	assert_non_null(strstr(text, "\n-- zstore: incomplete: "));
+	assert_int_equal(script(&f, "a.b.t", NULL, text, sizeof text, &err), -1);
+	assert_int_equal(err.cause, ZS_NOTFOUND);
+	assert_string_equal(text, "");
+	unmake(&f);
+}
+
+#ifdef HAVE_JANSSON
+/* A single table that is not whole must not take another one's place; databases come, and say that they are not complete. */
+static void test_partial(void **state)
+{
+	static const struct stream streams[] = {
+	    {"sql", NULL},
+	    {"sql/databases", NULL},
+	    {"sql/databases/a", NULL},
+	    {"sql/databases/a/database.sql", "[a]\n"},
+	    {"sql/databases/a/tables", NULL},
+	    {"sql/databases/a/tables/empty", NULL},
+	    {"sql/databases/a/tables/empty/definition.sql", "[empty]\n"},
+	    {"sql/databases/a/tables/lost", NULL},
+	    {"sql/databases/a/tables/lost/definition.sql", "[lost]\n"},
+	    {"sql/databases/a/tables/lost/triggers.sql", "[lost triggers]\n"},
+	    {"sql/summary.json", "{\"totals\":{\"failed\":1},\"retried\":[{\"db\":\"a\",\"table\":\"lost\"}],\"tables\":[{\"db\":\"a\",\"table\":\"empty\",\"rows\":0}]}"},
+	};
+	struct fixture f = make(streams, COUNT(streams), NULL);
+	char text[16384];
+	struct zs_err err = {0};
+
+	(void)state;
+	assert_int_equal(script(&f, "a.lost", NULL, text, sizeof text, &err), -1);
+	assert_int_equal(err.cause, ZS_NOTFOUND);
+	assert_non_null(strstr(err.text, "a.lost is not complete"));
+	assert_string_equal(text, "");
+	zs_err_clear(&err);
+	assert_int_equal(script(&f, "a.empty", NULL, text, sizeof text, &err), 0);
+	check_pieces(text, "[a]\nUSE `a`;\nDROP TABLE IF EXISTS `empty`;\n[empty]\nCOMMIT;\n");
+	assert_non_null(strstr(text, "\n-- zstore: incomplete: "));
+	assert_int_equal(script(&f, "a", NULL, text, sizeof text, &err), 0);
+	assert_non_null(strstr(text, "[lost]\n"));
+	assert_null(strstr(text, "DROP TABLE"));
+	assert_false(is_complete(text));
+	unmake(&f);
+}
+#endif
+
+/* Another source's trouble, as far as one knows: said, too. */
+static void test_partial_snapshot(void **state)
+{
+	struct fixture f = make(all, COUNT(all), NULL);
+	char text[16384];
+	struct zs_err err = {0};
+
+	(void)state;
+	f.is_partial = 1;
+	assert_int_equal(script(&f, NULL, NULL, text, sizeof text, &err), 0);
+	assert_non_null(strstr(text, "\n-- PARTIAL: something is missing in the snapshot"));
+	assert_non_null(strstr(text, "\n-- zstore: incomplete: "));
+	assert_false(is_complete(text));
 	unmake(&f);
 }
 
@@ -286,6 +350,10 @@ int main(void)
 		cmocka_unit_test(test_head),
 #endif
 		cmocka_unit_test(test_broken_off),
+#ifdef HAVE_JANSSON
+		cmocka_unit_test(test_partial),
+#endif
+		cmocka_unit_test(test_partial_snapshot),
 		cmocka_unit_test(test_not_completed),
 	};
 
