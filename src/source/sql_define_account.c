@@ -5,7 +5,6 @@
 #include "sql_define_private.h"
 
 #include <mysqld_error.h>
-#include <stdio.h>
 #include <string.h>
 
 /* 'user'@'host', or 'role'. */
@@ -281,15 +280,11 @@ static int load_accounts(struct sql_writer *w, struct accounts *l, struct zs_err
 /* With skip_name_resolve a server passes over accounts of named hosts: nobody can log in by them, and it does not show them. */
 static int tell_inactive(struct sql_writer *w, unsigned n, struct zs_err *err)
 {
-	const struct zs_source_settings *s = w->d->settings;
-	char text[160];
-
+	if (w->d->out_inactive)
+		*w->d->out_inactive = n;
 	if (!n)
 		return 0;
-	(void)snprintf(text, sizeof text, "%u accounts of named hosts are not in use on this server (skip_name_resolve): they are in accounts-tables.sql only", n);
-	if (s->note)
-		s->note(s->note_ctx, ZS_NOTE_WARNING, text);
-	return zs_buf_printf(w->out, err, "-- left out: %s\n", text);
+	return zs_buf_printf(w->out, err, "-- left out: accounts of named hosts that were not in use on the server (skip_name_resolve): %u; they are in accounts-tables.sql only\n", n);
 }
 
 static int add_all(struct sql_writer *w, struct accounts *l, struct zs_err *err)

@@ -85,6 +85,7 @@ struct sql_define {
 	struct zs_span path;		/* in the snapshot: for problems */
 	const struct zs_source_settings *settings; /* problem: a view that is broken, a program that cannot be shown ...: left out with a comment in the stream */
 	int *out_named_zones;		/* set to 1 if a named time zone occurs (events); else left; may be NULL */
+	uint64_t *out_inactive;		/* set to the number of accounts that the server itself passes over (skip_name_resolve); may be NULL */
 	uint64_t *out_left_out;		/* grows by what was left out and named; may be NULL */
 };
 /*

@@ -264,7 +264,7 @@ void sql_walk_fini(struct sql_walk *w);
 
 #define SQL_WARNINGS_MAX 100
 struct sql_facts { /* for the manifest */
-	uint64_t tables, rows, bytes, failed;
+	uint64_t tables, rows, bytes, failed, inactive;
 	uint64_t longest, max_allowed_packet;
 	struct zs_buf longest_of;	 /* "db.table" */
 	int named_zones;

@@ -76,13 +76,16 @@ static int make_stream(struct sql_source *s, struct sql_conn *conn, enum sql_str
 {
 	const struct sql_define d = {.conn = conn, .stream = stream, .database = database, .table = table,
 	    .path = zs_buf_span(&s->walk.path), .settings = s->settings, .out_named_zones = &s->facts.named_zones,
-	    .out_left_out = &s->facts.failed};
+	    .out_inactive = &s->facts.inactive, .out_left_out = &s->facts.failed};
 
 	zs_buf_clear(&s->walk.text);
 	if (sql_define_stream(&d, &s->walk.text, err) < 0) {
 		zs_buf_clear(&s->walk.text);
 		return conn->is_lost ? -1 : name_problem(s, err);
 	}
+	if (stream == SQL_ACCOUNTS && s->facts.inactive)
+		sql_note(s, ZS_NOTE_WARNING, "accounts of named hosts that are not in use on this server (skip_name_resolve): %llu; they are in accounts-tables.sql only",
+		    (unsigned long long)s->facts.inactive);
 	if (s->walk.text.n > 0)
 		make_item(&s->walk, 0, s->walk.text.n);
 	return 0;

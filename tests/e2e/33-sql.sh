@@ -58,10 +58,22 @@ z 0 snapshots --last 1 --json
 json_is 'd[0]["partial"]' true
 z 3 extract latest --sql
 out_has 'left out: view "broken"'
+out_has '^-- PARTIAL: '
+[ "$(tail -1 "$T/out" | cut -c1-23)" = "-- zstore: incomplete: " ] || die "a partial script looks complete"
 out_lacks 'CREATE USER'
 sql "$T/n" <"$T/out" || die "a partial script does not load"
 [ "$(sql "$T/n" -N -e 'SELECT one FROM b.fine')" = 1 ] || die "the other view"
 z 0 check --read-data
+
+# accounts that the server itself passes over are told, not dropped in silence
+sql "$T/n" -e "CREATE USER named@'db.example.org'; FLUSH PRIVILEGES"
+z 0 backup "mariadb://root@localhost/?socket=$T/n/s.sock&defaults-file=none"
+err_has 'skip_name_resolve): 1; they are in accounts-tables.sql only'
+z 0 snapshots --last 1 --json
+json_is 'd[0]["manifest"]["sources"][0]["detail"]["totals"]["inactive_accounts"]' 1
+json_is 'any("skip_name_resolve" in w for w in d[0]["manifest"]["sources"][0]["detail"]["warnings"])' true
+z 0 extract latest --sql
+out_has '^-- left out: accounts of named hosts'
 
 # a script that cannot be completed says so: exit code, and no last line
 "$ZSTORE" extract latest --sql >/dev/full 2>"$T/err"
