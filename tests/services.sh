@@ -317,3 +317,144 @@ dovecot_up() {
 	service_start "$dir" dovecot -F -c "$dir/dovecot.conf"
 	service_wait "$dir" bash -c "exec 3<>/dev/tcp/127.0.0.1/$(cat "$dir/port")"
 }
+
+# ------------------------------------------------------------------------ Zimbra
+
+# zimbra_up DIR [mariadbd options]: what a Zimbra server consists of, for tests/sample/zimbra_life.py: MariaDB (DIR/mysql, socket only,
+# no binary log unless asked for) with the database zimbra and no mailboxes, slapd (DIR/ldap, suffix "", root DN cn=config with password
+# "secret") with the skeleton, DIR/conf/localconfig.xml, volumes DIR/store, DIR/store2 (HSM), DIR/store4 (compressing).  Again on the same
+# DIR: starts the servers as they were.
+zimbra_fixture=$(cd "$(dirname "${BASH_SOURCE[0]}")/fixtures/zimbra" && pwd)
+zimbra_sql() { sql "$1/mysql" "${@:2}"; }
+zimbra_slapd_config() { # DIR
+	cat <<-EOF
+	dn: cn=config
+	objectClass: olcGlobal
+	cn: config
+	olcThreads: 4
+	olcToolThreads: 1
+	--
+	dn: cn=module{0},cn=config
+	objectClass: olcModuleList
+	cn: module{0}
+	olcModulePath: /usr/lib/ldap
+	olcModuleLoad: back_mdb
+	olcModuleLoad: dynlist
+	olcModuleLoad: unique
+	${SLAPD_SYNCPROV:+olcModuleLoad: syncprov}
+	$([ ! -e /usr/lib/ldap/pw-sha2.so ] || echo olcModuleLoad: pw-sha2)
+	--
+	dn: cn=schema,cn=config
+	objectClass: olcSchemaConfig
+	cn: schema
+	--
+	include: file:///etc/ldap/schema/core.ldif
+	include: file:///etc/ldap/schema/cosine.ldif
+	include: file:///etc/ldap/schema/inetorgperson.ldif
+	include: file:///etc/ldap/schema/dyngroup.ldif
+	include: file://$1/schema.ldif
+	--
+	dn: olcDatabase={-1}frontend,cn=config
+	objectClass: olcDatabaseConfig
+	objectClass: olcFrontendConfig
+	olcDatabase: {-1}frontend
+	olcSizeLimit: unlimited
+	$([ ! -e /usr/lib/ldap/pw-sha2.so ] || echo 'olcPasswordHash: {SSHA512}')
+	--
+	dn: olcDatabase={0}config,cn=config
+	objectClass: olcDatabaseConfig
+	olcDatabase: {0}config
+	olcRootDN: cn=config
+	olcRootPW: secret
+	olcAccess: to * by * none
+	--
+	dn: olcDatabase={1}mdb,cn=config
+	objectClass: olcDatabaseConfig
+	objectClass: olcMdbConfig
+	olcDatabase: {1}mdb
+	olcSuffix:
+	olcRootDN: cn=config
+	olcDbDirectory: $1/db
+	olcDbMaxSize: 1073741824
+	olcDbEnvFlags: nosync
+	olcDbEnvFlags: writemap
+	olcDbIndex: objectClass,entryUUID,entryCSN,zimbraId,uid,mail eq
+	olcLimits: dn.exact="uid=zimbra,cn=admins,cn=zimbra" size=unlimited time=unlimited
+	olcAccess: to attrs=userPassword by dn.exact="uid=zimbra,cn=admins,cn=zimbra" write by anonymous auth
+	olcAccess: to * by dn.exact="uid=zimbra,cn=admins,cn=zimbra" write by dn.children="cn=admins,cn=zimbra" read by * none
+	--
+	dn: olcOverlay={0}dynlist,olcDatabase={1}mdb,cn=config
+	objectClass: olcOverlayConfig
+	objectClass: olcDynListConfig
+	olcOverlay: {0}dynlist
+	olcDynListAttrSet: groupOfURLs memberURL member
+	--
+	dn: olcOverlay={1}unique,olcDatabase={1}mdb,cn=config
+	objectClass: olcOverlayConfig
+	objectClass: olcUniqueConfig
+	olcOverlay: {1}unique
+	olcUniqueURI: ldap:///?mail?sub
+	olcUniqueURI: ldap:///?zimbraId?sub
+	--
+	EOF
+	[ -z "${SLAPD_SYNCPROV:-}" ] || cat <<-EOF
+	dn: olcOverlay={2}syncprov,olcDatabase={1}mdb,cn=config
+	objectClass: olcOverlayConfig
+	objectClass: olcSyncProvConfig
+	olcOverlay: {2}syncprov
+	--
+	EOF
+}
+zimbra_slapd_up() { # DIR
+	local dir=$1 url
+	url="ldapi://$(printf %s "$dir/ldapi" | sed 's,/,%2F,g')"
+	if [ ! -d "$dir/conf" ]; then
+		mkdir -p "$dir/conf" "$dir/db" && chmod 755 "$dir" && cp "$zimbra_fixture/schema.ldif" "$dir/schema.ldif" || return 1
+		echo "$url" >"$dir/url"
+		zimbra_slapd_config "$dir" | sed '/^[[:space:]]*$/d; s/^--$//; s/^olcSuffix:$/olcSuffix: /' >"$dir/config.ldif"
+		sed "s/@HOST@/mail.example.test/; s/@PASSWORD@/zimbra-ldap-secret/" "$zimbra_fixture/skeleton.ldif" >"$dir/skeleton.ldif"
+		service_own "$dir"
+		service_user slapadd -q -n0 -F "$dir/conf" -l "$dir/config.ldif" >>"$dir/log" 2>&1 &&
+			service_user slapadd -q -F "$dir/conf" -b "" -l "$dir/skeleton.ldif" >>"$dir/log" 2>&1 || { cat "$dir/log" >&2; return 1; }
+	fi
+	service_start "$dir" slapd -d 0 -F "$dir/conf" -h "$url"
+	service_wait "$dir" ldapsearch -x -LLL -H "$url" -b '' -s base
+}
+zimbra_config() { # DIR
+	local key
+	echo '<?xml version="1.0" encoding="UTF-8"?>'
+	echo '<localconfig>'
+	while read -r key; do
+		printf '  <key name="%s">\n    <value>%s</value>\n  </key>\n' "${key%% *}" "${key#* }"
+	done <<-EOF
+	zimbra_home $1
+	zimbra_server_hostname mail.example.test
+	zimbra_store_directory \${zimbra_home}/store
+	mysql_socket \${zimbra_home}/mysql/s.sock
+	mysql_port 7306
+	zimbra_mysql_user zimbra
+	zimbra_mysql_password my&amp;sql &lt;secret&gt;
+	ldap_url $(cat "$1/ldap/url")
+	ldap_master_url \${ldap_url}
+	ldap_starttls_supported 0
+	ldap_starttls_required false
+	zimbra_ldap_userdn uid=zimbra,cn=admins,cn=zimbra
+	zimbra_ldap_password zimbra-ldap-secret
+	ldap_root_password secret
+	zimbra_mailbox_groups 100
+	EOF
+	echo '</localconfig>'
+}
+zimbra_up() {
+	local dir=$1
+	shift
+	mkdir -p "$dir"/{conf,store,store2,store4,index} && chmod 755 "$dir" || return 1
+	mariadb_up "$dir/mysql" --skip-log-bin --skip-networking --innodb-file-per-table --max-allowed-packet=16M "$@" || return 1
+	zimbra_slapd_up "$dir/ldap" || return 1
+	[ ! -s "$dir/conf/localconfig.xml" ] || return 0
+	{
+		cat "$zimbra_fixture/zimbra.sql"
+		echo "GRANT ALL ON *.* TO 'zimbra'@'localhost' IDENTIFIED BY 'my&sql <secret>' WITH GRANT OPTION;"
+	} | zimbra_sql "$dir" || return 1
+	zimbra_config "$dir" >"$dir/conf/localconfig.xml" && chmod 640 "$dir/conf/localconfig.xml"
+}

@@ -8,6 +8,7 @@
 
 static const char *const states[] = {"done", "partial", "failed"};
 
+/* Left open, for its parts. */
 static void source_json(struct json *j, const struct zs_member_report *r, const struct zs_backup_member *m, const char *label)
 {
 	json_open(j, '{');
@@ -25,7 +26,47 @@ static void source_json(struct json *j, const struct zs_member_report *r, const 
 	json_kv_u64(j, "problems", r->problems);
 	if (r->state == ZS_MEMBER_FAILED)
 		json_kv_text(j, "why", r->why);
+}
+
+static void part_json(struct json *j, const struct zs_part_report *r, const struct zs_backup_part *p)
+{
+	json_open(j, '{');
+	json_kv_text(j, "name", r->name);
+	json_kv_text(j, "state", states[r->state]);
+	json_kv_u64(j, "items", r->items);
+	json_kv_u64(j, "files", p->files);
+	json_kv_u64(j, "bytes", p->bytes);
+	json_kv_u64(j, "files_new", p->files_new);
+	json_kv_u64(j, "files_changed", p->files_changed);
+	json_kv_u64(j, "added_bytes", p->added_bytes);
+	json_kv_u64(j, "problems", r->problems);
+	if (r->problems > 0)
+		json_kv_text(j, "why", r->why);
 	json_close(j, '}');
+}
+
+static const struct zs_backup_part *counts_of(const struct zs_backup_member *m, unsigned part)
+{
+	static const struct zs_backup_part none;
+
+	return part < m->part_count ? &m->parts[part] : &none;
+}
+
+static void parts_json(struct json *j, const struct backup_run *b, unsigned member)
+{
+	struct zs_source *s = zs_source_set_source(b->sources.set);
+	unsigned n = zs_source_parts(s, member);
+	struct zs_part_report r;
+
+	if (n == 0)
+		return;
+	json_key(j, "accounts");
+	json_open(j, '[');
+	for (unsigned i = 0; i < n; i++) {
+		zs_source_part(s, member, i, &r);
+		part_json(j, &r, counts_of(&b->members[member], i));
+	}
+	json_close(j, ']');
 }
 
 static const char *label_of(const struct backup_run *b, const char *name)
@@ -45,6 +86,8 @@ static void sources_json(struct json *j, const struct backup_run *b)
 	for (unsigned i = 0; i < b->member_count; i++) {
 		zs_source_set_report(b->sources.set, i, &r);
 		source_json(j, &r, &b->members[i], label_of(b, r.name));
+		parts_json(j, b, i);
+		json_close(j, '}');
 	}
 	json_close(j, ']');
 }
@@ -91,6 +134,47 @@ static void source_text(const struct zs_member_report *r, const struct zs_backup
 	printf("\n");
 }
 
+static void part_text(const struct zs_part_report *r, const struct zs_backup_part *p)
+{
+	static const char *const shown[] = {"done", "PARTIAL", "FAILED"};
+	char added[16];
+
+	printf("  %-8s %9llu %9llu %9llu  %10s  ", shown[r->state], (unsigned long long)r->items, (unsigned long long)p->files,
+	    (unsigned long long)(p->files_new + p->files_changed), size_text(p->added_bytes, added));
+	print_safe(stdout, zs_span_str(r->name), 0);
+	if (r->problems > 0) {
+		printf(": ");
+		print_safe(stdout, zs_span_str(r->why), 0);
+		if (r->problems > 1)
+			printf(" (and %llu more)", (unsigned long long)r->problems - 1);
+	}
+	printf("\n");
+}
+
+/* What matters of many accounts: those that are not done, those with something new; with --verbose, all. */
+static void parts_text(const struct backup_run *b, unsigned member)
+{
+	struct zs_source *s = zs_source_set_source(b->sources.set);
+	unsigned n = zs_source_parts(s, member), counts[3] = {0};
+	struct zs_part_report r;
+	int has_title = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct zs_backup_part *p = counts_of(&b->members[member], i);
+
+		zs_source_part(s, member, i, &r);
+		counts[r.state]++;
+		if (r.state == ZS_MEMBER_DONE && p->files_new + p->files_changed == 0 && !b->s->verbose)
+			continue;
+		if (!has_title)
+			printf("  %-8s %9s %9s %9s  %10s  %s\n", "state", "items", "files", "new", "new bytes", "account");
+		has_title = 1;
+		part_text(&r, p);
+	}
+	if (n > 0)
+		printf("%u accounts: %u done, %u partial, %u failed\n", n, counts[ZS_MEMBER_DONE], counts[ZS_MEMBER_PARTIAL], counts[ZS_MEMBER_FAILED]);
+}
+
 static void sources_text(const struct backup_run *b)
 {
 	struct zs_member_report r;
@@ -102,6 +186,8 @@ static void sources_text(const struct backup_run *b)
 		zs_source_set_report(b->sources.set, i, &r);
 		source_text(&r, &b->members[i], b->dry);
 	}
+	for (unsigned i = 0; i < b->member_count; i++)
+		parts_text(b, i);
 }
 
 void backup_report_text(const struct backup_run *b)

@@ -137,9 +137,9 @@ static int run_prepare(struct session *s, struct backup_run *b, int argc, char *
 			return -1;
 	if (add_from_files(opt_list(s, OPT_EXCLUDE_FROM), '\n', &b->excludes, err) < 0)
 		return -1;
-	if (opt_given(s, OPT_STDIN) || opt_given(s, OPT_COMMAND))
-		return run_stream(s, b, argc, argv, err);
-	return run_operands(s, b, argc, argv, err);
+	if (opt_given(s, OPT_STDIN) || opt_given(s, OPT_COMMAND) ? run_stream(s, b, argc, argv, err) < 0 : run_operands(s, b, argc, argv, err) < 0)
+		return -1;
+	return sources_select(&b->sources, err);
 }
 
 /* --dry-run -v: every item by name. */

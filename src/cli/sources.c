@@ -143,6 +143,64 @@ int sources_add_profile(struct sources *l, struct zs_err *err)
 	return 0;
 }
 
+static int select_of(struct sources *l, struct server *v, struct zs_err *err)
+{
+	static const struct { enum opt_id id; const char *key; } ways[] = {{OPT_ACCOUNT, "account"}, {OPT_EXCLUDE_ACCOUNT, "exclude-account"},
+	    {OPT_DOMAIN, "domain"}, {OPT_COS, "cos"}};
+
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+		const struct zs_strings *given = opt_list(l->s, ways[i].id);
+
+		for (size_t k = 0; k < given->n; k++)
+			if (zs_url_add(&v->url, ways[i].key, given->v[k], err) < 0)
+				return -1;
+	}
+	return 0;
+}
+
+/* Another selection is another backup: the snapshot's label says so. */
+static int relabel(struct sources *l, const char *before, const struct server *v, struct zs_err *err)
+{
+	for (size_t i = 0; i < l->labels.n; i++) {
+		char *label;
+
+		if (strcmp(l->labels.v[i], before) != 0)
+			continue;
+		if (!(label = strdup(v->url.label)))
+			return zs_fail_nomem(err);
+		free(l->labels.v[i]);
+		l->labels.v[i] = label;
+		return 0;
+	}
+	return 0;
+}
+
+int sources_select(struct sources *l, struct zs_err *err)
+{
+	int any = 0;
+
+	if (!opt_given(l->s, OPT_ACCOUNT) && !opt_given(l->s, OPT_EXCLUDE_ACCOUNT) && !opt_given(l->s, OPT_DOMAIN) && !opt_given(l->s, OPT_COS))
+		return 0;
+	for (size_t i = 0; i < l->server_count; i++) {
+		struct server *v = l->servers[i];
+		char *before;
+		int rc;
+
+		if (strcmp(v->type->type, "zimbra") != 0)
+			continue;
+		if (!(before = strdup(v->url.label)))
+			return zs_fail_nomem(err);
+		rc = select_of(l, v, err);
+		if (rc == 0)
+			rc = relabel(l, before, v, err);
+		free(before);
+		if (rc < 0)
+			return -1;
+		any = 1;
+	}
+	return any ? 0 : zs_fail(err, ZS_USAGE, "--account, --exclude-account, --domain and --cos choose accounts of a Zimbra server, and none is backed up here");
+}
+
 /* ------------------------------------------------------------------------- the set */
 
 static void on_note(void *ctx, enum zs_note_level level, const char *text)

@@ -37,6 +37,8 @@ struct sources {
 /* A path or a URL.  default_name: of a server that has no name in its URL; NULL: "sql" or "ldap". */
 int sources_add(struct sources *l, const char *text, const char *default_name, struct zs_err *err) ZS_MUST_USE;
 int sources_add_path(struct sources *l, const char *path, struct zs_err *err) ZS_MUST_USE;
+/* Only some accounts, as the options say, of every server that has any.  ZS_USAGE if they are given and no server has. */
+int sources_select(struct sources *l, struct zs_err *err) ZS_MUST_USE;
 /* All that the profile names. */
 int sources_add_profile(struct sources *l, struct zs_err *err) ZS_MUST_USE;
 /* The set of all.  Passwords are read now.  A server whose password cannot be had is a failed member, unless it is alone. */

@@ -214,6 +214,31 @@ void zs_url_fini(struct zs_url *u)
 	memset(u, 0, sizeof *u);
 }
 
+static int is_unreserved(unsigned char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || strchr("-._~@*", c) != NULL;
+}
+
+int zs_url_add(struct zs_url *u, const char *key, const char *value, struct zs_err *err)
+{
+	struct zs_buf label = ZS_BUF_INIT;
+
+	if (zs_strings_add(&u->keys, zs_span_str(key), err) < 0 || zs_strings_add(&u->values, zs_span_str(value), err) < 0 ||
+	    zs_buf_printf(&label, err, "%s%c%s=", u->label, strchr(u->label, '?') ? '&' : '?', key) < 0)
+		goto fail;
+	for (const char *p = value; *p; p++)
+		if ((is_unreserved((unsigned char)*p) ? zs_buf_add_u8(&label, (uint8_t)*p, err) : zs_buf_printf(&label, err, "%%%02X", (unsigned char)*p)) < 0)
+			goto fail;
+	if (zs_buf_add_u8(&label, 0, err) < 0)
+		goto fail;
+	free(u->label);
+	u->label = (char *)label.p;
+	return 0;
+fail:
+	zs_buf_fini(&label);
+	return -1;
+}
+
 const char *zs_url_get(const struct zs_url *u, const char *key, const char *otherwise)
 {
 	for (size_t i = u->keys.n; i-- > 0;)

@@ -403,8 +403,6 @@ static int fail_read(const char *path, struct zs_err *err)
 {
 	int sys = err->sys;
 
-	if (err->cause == ZS_NOMEM)
-		return -1;
 	if (err->cause == ZS_LIMIT)
 		return zs_fail(err, ZS_SOURCE, "%s is larger than %u bytes: this is no localconfig.xml", path, FILE_MAX);
 	if (sys == EACCES || sys == EPERM)

@@ -275,22 +275,26 @@ static int decode_words(struct zs_span column, struct zs_buf *out, struct zs_err
 	return 1;
 }
 
-/* Characters up to U+00FF become the bytes that they once were, others '?'. */
+/* Characters up to U+00FF become the bytes that they once were, others '?'.  1; 0: there are none that could have been damaged. */
 static int undo_latin1(struct zs_span text, struct zs_buf *out, struct zs_err *err)
 {
+	int rc = 0;
+
 	if (zs_buf_reserve(out, text.n, err) < 0)
 		return -1;
 	for (size_t at = 0, n; at < text.n; at += n) {
 		uint8_t c = text.p[at];
 
 		n = unit_bytes(text.p + at, text.n - at);
-		if (n == 2 && c <= 0xc3)
+		if (n == 2 && c <= 0xc3) {
 			c = (uint8_t)(c << 6 | (text.p[at + 1] & 63));
-		else if (n > 1)
+			rc = 1;
+		} else if (n > 1) {
 			c = '?';
+		}
 		out->p[out->n++] = c;
 	}
-	return 0;
+	return rc;
 }
 
 static int parse_as(struct zimbra_meta *m, int (*form)(struct parser *), struct zs_err *err)
@@ -306,12 +310,33 @@ static int parse_pairs(struct parser *p)
 	return take_pairs(p, zs_span(NULL, 0), 0);
 }
 
-/* Bencode, bencode that was taken for Latin-1, the old form; an error is that of the form that it looks like. */
+/* As bencode once the damage is undone: 1; 0: it was none, m's text is as before; -1. */
+static int parse_damaged(struct zimbra_meta *m, struct zs_err *err)
+{
+	struct zs_buf text = m->text;
+	struct zs_err second = {0};
+	int rc;
+
+	m->text = (struct zs_buf)ZS_BUF_INIT;
+	if ((rc = undo_latin1(zs_buf_span(&text), &m->text, err)) > 0) {
+		if (parse_as(m, parse_bencode, &second) == 0) {
+			zs_buf_fini(&text);
+			return 1;
+		}
+		rc = second.cause == ZS_SOURCE ? 0 : -1;
+		if (rc < 0)
+			*err = second;
+	}
+	zs_buf_fini(&m->text);
+	m->text = text;
+	return rc;
+}
+
+/* Bencode, damaged bencode, the old form; an error is that of the form that it looks like. */
 static int parse_text(struct zimbra_meta *m, struct zs_err *err)
 {
-	struct zs_buf damaged = ZS_BUF_INIT;
-	struct zs_err second = {0};
 	struct parser whole = {m, m->text.p, 0, 0, err};
+	struct zs_err second = {0};
 	size_t top;
 	int rc;
 
@@ -319,26 +344,15 @@ static int parse_text(struct zimbra_meta *m, struct zs_err *err)
 		return add_value(&whole, ZIMBRA_META_DICT, zs_span(NULL, 0), &top);
 	if ((rc = parse_as(m, parse_bencode, err)) == 0 || err->cause != ZS_SOURCE)
 		return rc;
-	if (m->text.p[0] == 'd') {
-		damaged = m->text;
-		m->text = (struct zs_buf)ZS_BUF_INIT;
-		if ((rc = undo_latin1(zs_buf_span(&damaged), &m->text, &second)) == 0)
-			rc = parse_as(m, parse_bencode, &second);
-		if (rc == 0 || second.cause != ZS_SOURCE)
-			goto out;
-		zs_buf_fini(&m->text);
-		m->text = damaged;
-		damaged = (struct zs_buf)ZS_BUF_INIT;
-		zs_err_clear(&second);
-	}
-	rc = parse_as(m, parse_pairs, &second);
-out:
-	if (rc == 0)
+	if (m->text.p[0] == 'd')
+		rc = parse_damaged(m, &second);
+	if (rc <= 0 && second.cause == ZS_OK)
+		rc = parse_as(m, parse_pairs, &second);
+	if (rc >= 0)
 		zs_err_clear(err);
-	else if (m->text.n == 0 || m->text.p[0] != 'd' || second.cause != ZS_SOURCE)
+	else if (m->text.p[0] != 'd' || second.cause != ZS_SOURCE)
 		*err = second;
-	zs_buf_fini(&damaged);
-	return rc;
+	return rc < 0 ? -1 : 0;
 }
 
 int zimbra_metadata_parse(struct zs_span column, struct zimbra_meta **out, struct zs_err *err)

@@ -21,7 +21,7 @@ struct card {
 
 /* ------------------------------------------------------------------------ lines */
 
-enum escape { AS_TEXT, AS_URI };
+enum escape { AS_TEXT, AS_URI, AS_PARAMETER /* between quotes, RFC 6868 */ };
 
 /* One character at *at; *at moves on.  Control characters are left out, but a line break is one of the text. */
 static int add_char(struct card *c, struct zs_span text, size_t *at, enum escape how, struct zs_err *err)
@@ -36,7 +36,9 @@ static int add_char(struct card *c, struct zs_span text, size_t *at, enum escape
 		return zs_buf_add(&c->line, "\\n", 2, err);
 	if (how == AS_URI && *p == ' ')
 		return zs_buf_add(&c->line, "%20", 3, err);
-	if (how == AS_TEXT && *p == '\t')
+	if (how == AS_PARAMETER && (*p == '\n' || *p == '^' || *p == '"'))
+		return zs_buf_add(&c->line, *p == '\n' ? "^n" : *p == '^' ? "^^" : "^'", 2, err);
+	if (how != AS_URI && *p == '\t')
 		return zs_buf_add_u8(&c->line, ' ', err);
 	if (*p < 0x20 || *p == 0x7f || (*p == 0xc2 && p[1] < 0xa0))
 		return 0;
@@ -221,25 +223,12 @@ static const char *const org_parts[] = {"company", "department", NULL};
 /* -------------------------------------------------------------------- addresses */
 
 struct address_kind { const char *property; const char *parts[6]; };
-static const struct address_kind address_kinds[] = {
+#define ADDRESS_KINDS 3
+static const struct address_kind address_kinds[ADDRESS_KINDS] = {
 	{"ADR;TYPE=home:;;", {"homeStreet", "homeCity", "homeState", "homePostalCode", "homeCountry", NULL}},
 	{"ADR;TYPE=work:;;", {"workStreet", "workCity", "workState", "workPostalCode", "workCountry", NULL}},
 	{"ADR:;;", {"otherStreet", "otherCity", "otherState", "otherPostalCode", "otherCountry", NULL}},
 };
-
-static int write_addresses(struct card *c, struct zs_err *err)
-{
-	for (size_t i = 0; i < sizeof address_kinds / sizeof *address_kinds; i++)
-		for (unsigned n = 0; n <= ADDRESSES_MAX; n++) {
-			char suffix[12] = "";
-
-			if (n > 0)
-				(void)snprintf(suffix, sizeof suffix, "%u", n);
-			if (write_parts(c, address_kinds[i].property, address_kinds[i].parts, suffix, err) < 0)
-				return -1;
-		}
-	return 0;
-}
 
 static int is_part(const char *const *parts, struct zs_span name)
 {
@@ -249,18 +238,44 @@ static int is_part(const char *const *parts, struct zs_span name)
 	return 0;
 }
 
-static int is_of_address(struct zs_span name)
+/* Is it of one?  Its kind and number; 0: it has none. */
+static int is_of_address(struct zs_span name, size_t *out_kind, unsigned *out_number)
 {
 	struct zs_span base = base_name(name);
-	unsigned number = 0;
 
+	*out_number = 0;
 	for (size_t i = base.n; i < name.n; i++)
-		number = 10 * number + (unsigned)(name.p[i] - '0');
-	if (number > ADDRESSES_MAX || (base.n < name.n && name.p[base.n] == '0'))
+		*out_number = 10 * *out_number + (unsigned)(name.p[i] - '0');
+	if (*out_number > ADDRESSES_MAX || (base.n < name.n && name.p[base.n] == '0'))
 		return 0;
-	for (size_t i = 0; i < sizeof address_kinds / sizeof *address_kinds; i++)
-		if (is_part(address_kinds[i].parts, base))
+	for (*out_kind = 0; *out_kind < ADDRESS_KINDS; ++*out_kind)
+		if (is_part(address_kinds[*out_kind].parts, base))
 			return 1;
+	return 0;
+}
+
+static int write_addresses(struct card *c, struct zs_err *err)
+{
+	uint32_t found[ADDRESS_KINDS] = {0}; /* a bit for each number */
+	struct zs_span name, value;
+	size_t kind;
+	unsigned number;
+
+	for (size_t at = 0; next_field(c, &at, &name, &value);)
+		if (is_of_address(name, &kind, &number))
+			found[kind] |= UINT32_C(1) << number;
+	for (kind = 0; kind < ADDRESS_KINDS; kind++)
+		for (number = 0; number <= ADDRESSES_MAX; number++) {
+			const struct address_kind *a = &address_kinds[kind];
+			char suffix[12] = "";
+
+			if (!(found[kind] >> number & 1))
+				continue;
+			if (number > 0)
+				(void)snprintf(suffix, sizeof suffix, "%u", number);
+			if (write_parts(c, a->property, a->parts, suffix, err) < 0)
+				return -1;
+		}
 	return 0;
 }
 
@@ -393,15 +408,7 @@ static int write_other(struct card *c, struct zs_span name, struct zs_span value
 	if (!fits) {
 		if (zs_buf_printf(&c->line, err, "%s;X-NAME=\"", name.n ? "" : "FIELD") < 0)
 			return -1;
-		for (size_t i = 0; i < name.n;) {
-			if (name.p[i] == '"' || name.p[i] == '\t' || name.p[i] == '\n' || name.p[i] == '\r') {
-				i++;
-				continue;
-			}
-			if (add_char(c, name, &i, AS_URI, err) < 0)
-				return -1;
-		}
-		if (zs_buf_add_u8(&c->line, '"', err) < 0)
+		if (add_value(c, name, AS_PARAMETER, err) < 0 || zs_buf_add_u8(&c->line, '"', err) < 0)
 			return -1;
 	}
 	if (zs_buf_add_u8(&c->line, ':', err) < 0 || add_value(c, value, AS_TEXT, err) < 0)
@@ -507,12 +514,17 @@ static int is_done(const struct card *c, struct zs_span name)
 {
 	static const char *const item_keys[] = {"v", "c", "mdver", "ver", "acl", "aclm", "att", "fld", "xd", "p3uid", "f", NULL};
 
+	size_t kind;
+	unsigned number;
+
 	if (c->is_bare && is_part(item_keys, name))
 		return 1;
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
 		if (is_word(base_name(name), rows[i].name))
 			return 1;
-	if (is_part(name_parts, name) || is_part(org_parts, name) || is_of_address(name) || is_word(name, "fullName"))
+	if (is_part(name_parts, name) || is_part(org_parts, name) || is_word(name, "fullName"))
+		return 1;
+	if (is_of_address(name, &kind, &number))
 		return 1;
 	return is_word(name, "type") && c->is_group;
 }

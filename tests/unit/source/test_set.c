@@ -48,12 +48,23 @@ static void fake_free(struct zs_source *base)
 	free(base);
 }
 
+static char held_log[32]; /* f, j, t: who froze, joined, thawed */
+static size_t held_count;
+
 static int fake_prepare(struct zs_source *base, enum zs_source_phase phase, struct zs_err *err)
 {
 	struct fake *f = (struct fake *)base;
 
+	if (phase == ZS_PHASE_JOIN || phase == ZS_PHASE_THAW) {
+		assert_int_equal(f->frozen, ZS_PHASE_FREEZE + 1);
+		if (held_count < sizeof held_log - 1)
+			held_log[held_count++] = phase == ZS_PHASE_JOIN ? 'j' : 't';
+		return f->fail_phase == (int)phase ? zs_fail(err, f->cause, "no") : 0;
+	}
 	assert_int_equal(phase, f->frozen);
 	f->frozen++;
+	if (phase == ZS_PHASE_FREEZE && held_count < sizeof held_log - 1)
+		held_log[held_count++] = 'f';
 	if (phase_count < 16)
 		phase_log[phase_count++] = phase;
 	return f->fail_phase == (int)phase ? zs_fail(err, f->cause, "no") : 0;
@@ -65,6 +76,8 @@ static int fake_manifest(struct zs_source *base, struct zs_buf *out, struct zs_e
 }
 
 static const struct zs_source_ops fake_ops = {.next = fake_next, .free = fake_free, .prepare = fake_prepare, .manifest = fake_manifest};
+
+static const struct zs_source_ops joining_ops = {.next = fake_next, .free = fake_free, .prepare = fake_prepare, .joins = 1};
 
 static struct fake *fake_new(const char *const *paths)
 {
@@ -88,6 +101,8 @@ static struct zs_source_set *set_new(struct problems *problems)
 
 	memset(problems, 0, sizeof *problems);
 	phase_count = 0;
+	held_count = 0;
+	memset(held_log, 0, sizeof held_log);
 	assert_int_equal(zs_source_set_new(&settings, &set, &err), 0);
 	return set;
 }
@@ -202,6 +217,27 @@ static void phases_go_through_all_members(void **state)
 	assert_int_equal(phase_count, 8);
 	assert_memory_equal(phase_log, want, sizeof want);
 	done(set);
+}
+
+/* Nobody is held still for longer than his own snapshot takes, unless somebody joins; then until all have theirs. */
+static void joined_snapshots(void **state)
+{
+	for (int joins = 0; joins < 2; joins++) {
+		struct problems problems;
+		struct zs_source_set *set = set_new(&problems);
+		struct zs_err err = {0};
+		struct fake *second = fake_new((const char *const[]){"b", NULL});
+
+		(void)state;
+		if (joins)
+			second->base.ops = &joining_ops;
+		add_fake(set, "one", fake_new((const char *const[]){"a", NULL}));
+		add_fake(set, "two", second);
+		for (int p = ZS_PHASE_CONNECT; p <= ZS_PHASE_SETTLE; p++)
+			assert_int_equal(zs_source_prepare(zs_source_set_source(set), (enum zs_source_phase)p, &err), 0);
+		assert_string_equal(held_log, joins ? "ffjjtt" : "fjtfjt");
+		done(set);
+	}
 }
 
 static int prepare_all(struct zs_source_set *set, struct zs_err *err)
@@ -349,7 +385,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(merges_in_path_order),
 		cmocka_unit_test(a_second_file_of_one_path_is_named),
-		cmocka_unit_test(failed_items_count), cmocka_unit_test(phases_go_through_all_members),
+		cmocka_unit_test(failed_items_count),
+		cmocka_unit_test(joined_snapshots), cmocka_unit_test(phases_go_through_all_members),
 		cmocka_unit_test(one_that_fails_ends_alone),
 		cmocka_unit_test(the_only_one_and_all_of_them_fail_the_set),
 		cmocka_unit_test(an_error_that_is_not_the_sources_ends_all),

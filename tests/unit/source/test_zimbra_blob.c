@@ -98,6 +98,7 @@ static struct zimbra_volume volume = {.id = 1, .type = 1, .file_bits = 12, .file
 static const struct zimbra_volumes volumes = {&volume, 1};
 static char digest[64]; /* of the content made last */
 static uint8_t *window;
+static int lowest_fd; /* free before the test, and again behind it */
 
 static int setup(void **state)
 {
@@ -108,14 +109,19 @@ static int setup(void **state)
 	memset(&fails, 0, sizeof fails);
 	(void)snprintf(store_path, sizeof store_path, "%s/store", util_dir);
 	window = malloc(WINDOW);
+	lowest_fd = dup(0);
+	(void)close(lowest_fd);
 	return window && zs_make_dirs("store/0/1/msg/0", 0755, &err) == 0 ? 0 : -1;
 }
 
 static int teardown(void **state)
 {
+	int fd = dup(0);
+
+	(void)close(fd);
 	memset(&fails, 0, sizeof fails);
 	free(window);
-	return util_teardown(state);
+	return util_teardown(state) == 0 && fd == lowest_fd ? 0 : -1;
 }
 
 static void put(const char *path, struct zs_span s)
@@ -123,7 +129,7 @@ static void put(const char *path, struct zs_span s)
 	FILE *f = fopen(path, "wb");
 
 	assert_non_null(f);
-	assert_int_equal(fwrite(s.p, 1, s.n, f), s.n);
+	assert_true(s.n == 0 || fwrite(s.p, 1, s.n, f) == s.n);
 	assert_int_equal(fclose(f), 0);
 }
 
@@ -374,7 +380,7 @@ static void test_members(void **state)
 	is_good(&b);
 	no_read(b.n - 1, b.n - 1, "more in it than its row says");
 	no_read(b.n + 1, b.n, "inflates to 400000 of 400001 bytes");
-	for (size_t first = 65500; first < 65550; first++) { /* a member ends about where the buffer does */
+	for (size_t first = (128u << 10) - 60; first < (128u << 10) + 20; first++) { /* a member ends about where the second buffer does */
 		struct zs_buf one = ZS_BUF_INIT;
 
 		zs_buf_clear(&gz);
@@ -747,7 +753,7 @@ static void test_no_memory(void **state)
 		good_allocations = n;
 		rc = blob_open(b.n, &blob, &err);
 		while (rc == 1 && got)
-			if (zimbra_blob_read(blob, window, WINDOW, &got, &err) < 0)
+			if (zimbra_blob_read(blob, window, 1000, &got, &err) < 0)
 				rc = -1;
 		good_allocations = UINT_MAX;
 		fired = failed_allocations != 0;
@@ -755,7 +761,7 @@ static void test_no_memory(void **state)
 		assert_int_equal(err.cause, fired ? ZS_NOMEM : ZS_OK);
 		zimbra_blob_free(blob);
 	}
-	assert_true(n >= 5); /* the blob, its path, two of zlib's, the buffer */
+	assert_true(n >= 5); /* the blob, its path, the buffer, two of zlib's (one of them while it is read) */
 	zs_buf_fini(&b);
 	zs_buf_fini(&gz);
 }

@@ -131,10 +131,12 @@ static void test_cycles(void **state)
 	bad("<localconfig><key name=\"a\"><value>${b}</value></key>\n<key name=\"b\"><value>${c}</value></key>\n<key name=\"c\"><value>${a}</value></key></localconfig>",
 	    "line 1: key a refers to itself");
 	bad("<localconfig>\n\n<key name=\"zimbra_home\"><value>${mysql_socket}</value></key></localconfig>", "refers to itself");
+	bad("<localconfig><key name=\"zimbra_home\"><value>${ldap_ldapi_socket_file}</value></key></localconfig>",
+	    "the default of key ldap_ldapi_socket_file refers to itself");
 }
 
-/* k00 refers to k01 and so on: n keys; in the file in this order, or the other way round. */
-static void chain(unsigned n, int backwards, struct zs_buf *b)
+/* k00 refers to k01 and so on: n keys; in the file in this order, or the other way round; zz refers to k00, or to nothing. */
+static void chain(unsigned n, int backwards, const char *zz, struct zs_buf *b)
 {
 	struct zs_err err;
 
@@ -147,21 +149,22 @@ static void chain(unsigned n, int backwards, struct zs_buf *b)
 		else
 			assert_int_equal(zs_buf_printf(b, &err, "<key name=\"k%02u\"><value>end</value></key>", k), 0);
 	}
-	assert_int_equal(zs_buf_printf(b, &err, "<key name=\"zz\"><value>${k00}</value></key></localconfig>"), 0);
+	assert_int_equal(zs_buf_printf(b, &err, "<key name=\"zz\"><value>%s</value></key></localconfig>", zz), 0);
 }
 
 static void test_depth(void **state)
 {
 	(void)state;
-	for (int backwards = 0; backwards < 2; backwards++) {
-		for (unsigned n = 14; n < 19; n++) {
+	for (unsigned n = 14; n < 40; n++) {
+		for (int way = 0; way < 4; way++) {
 			struct zs_buf b = ZS_BUF_INIT;
 			struct zs_err err;
 
-			chain(n, backwards, &b);
-			if (n < 16) { /* and zz */
+			chain(n, way & 1, way & 2 ? "${k00}" : "", &b);
+			if (n + (way & 2 ? 1 : 0) <= 16) {
 				assert_int_equal(parse((const char *)b.p, &err), 0);
-				IS("zz", "end");
+				IS("k00", "end");
+				IS("zz", way & 2 ? "end" : "");
 			} else {
 				bad((const char *)b.p, "more than 16 deep");
 			}
@@ -186,8 +189,10 @@ static void test_growth(void **state)
 	}
 	assert_int_equal(zs_buf_printf(&b, &err, "<key name=\"k9\"><value>lol</value></key></localconfig>"), 0);
 	bad((const char *)b.p, "more than 65536 bytes");
-	/* each one just allowed, but so many */
-	zs_buf_clear(&b);
+	zs_buf_clear(&b); /* in the text behind a reference */
+	assert_int_equal(zs_buf_printf(&b, &err, "<localconfig><key name=\"k\"><value>${z}%060000d</value></key><key name=\"z\"><value>%010000d</value></key></localconfig>", 1, 1), 0);
+	bad((const char *)b.p, "key k has a value of more than 65536 bytes");
+	zs_buf_clear(&b); /* each one is allowed, but so many */
 	assert_int_equal(zs_buf_printf(&b, &err, "<localconfig><key name=\"z\"><value>%060000d</value></key>", 1), 0);
 	for (int i = 0; i < 300; i++)
 		assert_int_equal(zs_buf_printf(&b, &err, "<key name=\"k%d\"><value>${z}</value></key>", i), 0);
@@ -243,6 +248,7 @@ static void test_refused(void **state)
 	bad("<config><key name=\"a\"><value>x</value></key></config>", "line 1: this is no localconfig.xml: its root");
 	bad("<localconfig>\n<key><value>x</value></key>", "line 2: a <key> without a name");
 	bad("<localconfig><key name=\"\"><value>x</value></key>", "a <key> without a name");
+	bad("<localconfig><key/></localconfig>", "a <key> without a name");
 	bad("<!DOCTYPE localconfig>\n<localconfig/>", "line 1: a DOCTYPE");
 	bad("<?xml version=\"1.0\"?>\n<!DOCTYPE localconfig [<!ENTITY a \"lol\"><!ENTITY b \"&a;&a;\">]><localconfig><key name=\"k\"><value>&b;</value></key></localconfig>",
 	    "a DOCTYPE");
