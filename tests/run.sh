@@ -86,7 +86,8 @@ if want fuzz && CC=clang build fuzz --buildtype=debugoptimized -Dfuzzing=libfuzz
 		fi
 	done
 fi
-want e2e && scripts 'e2e/[0-9]*.sh' ZSTORE="$work/gcc/src/cli/zstore" && scripts 'fault/*.sh' ZSTORE="$work/gcc/src/cli/zstore" BUILD="$work/gcc"
+want e2e && scripts 'e2e/[0-9]*.sh' ZSTORE="$work/gcc/src/cli/zstore" && scripts 'fault/*.sh' ZSTORE="$work/gcc/src/cli/zstore" BUILD="$work/gcc" &&
+	scripts 'compare/*.sh' ZSTORE="$work/gcc/src/cli/zstore"
 if want asan && build asan --buildtype=debugoptimized -Db_sanitize=address,undefined; then
 	export ASAN_OPTIONS=detect_stack_use_after_return=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
 	units asan

@@ -70,9 +70,10 @@ tls_make() {
 # ------------------------------------------------------------------------ MariaDB
 
 mariadb_up() {
-	local dir=$1
+	local dir=$1 has_accounts=1
 	shift
 	if [ ! -d "$dir/data" ]; then
+		has_accounts=
 		mkdir -p "$dir" && chmod 755 "$dir" && service_own "$dir"
 		service_user mariadb-install-db --no-defaults --datadir="$dir/data" --auth-root-authentication-method=normal --skip-test-db \
 			--skip-name-resolve --innodb-log-file-size=16M >"$dir/install" 2>&1 || { cat "$dir/install" >&2; return 1; }
@@ -81,13 +82,19 @@ mariadb_up() {
 	service_start "$dir" mariadbd --no-defaults --datadir="$dir/data" --socket="$dir/s.sock" --pid-file="$dir/data/server.pid" --bind-address=127.0.0.1 \
 		--port="$(cat "$dir/port")" --skip-name-resolve --innodb-buffer-pool-size="${POOL:-64M}" --innodb-log-file-size=16M \
 		--innodb-flush-log-at-trx-commit=0 --innodb-doublewrite=0 --performance-schema=OFF --max-connections=50 "$@"
-	service_wait "$dir" mariadb-admin --no-defaults --socket="$dir/s.sock" -uroot ping
+	service_wait "$dir" mariadb-admin --no-defaults --socket="$dir/s.sock" -uroot ping || return 1
+	# root of this machine's name cannot log in with skip_name_resolve, which a backup warns of
+	[ -n "$has_accounts" ] || sql "$dir" -e "DELETE FROM mysql.global_priv WHERE User = 'root' AND Host NOT IN ('localhost', '127.0.0.1', '::1'); FLUSH PRIVILEGES"
 }
+# mariadb_zones DIR: named time zones
+mariadb_zones() { mariadb-tzinfo-to-sql --skip-write-binlog /usr/share/zoneinfo 2>/dev/null | sql "$1" mysql; }
 # sql DIR [client options]: the client, as root; statements from standard input or -e
 sql() { local dir=$1; shift; timeout 120 mariadb --no-defaults --comments --default-character-set=utf8mb4 --socket="$dir/s.sock" -uroot "$@"; }
 
 # --------------------------------------------------------------------------- LDAP
 
+# SLAPD_TLS=DIR of tls_make; SLAPD_EXTERNAL=DN whom the user of the process is; SLAPD_LIMIT=olcSizeLimit; SLAPD_PLAIN=1 without
+# overlays; SLAPD_POLICY=DN of the default password policy; SLAPD_SYNCPROV=1; SLAPD_MODULES="NAME..."; SLAPD_MORE=more entries.
 # Entries end with "--": an option that is not set leaves an empty line, which goes.
 slapd_config() { # DIR SUFFIX
 	local root="cn=root${2:+,$2}"
@@ -111,6 +118,7 @@ slapd_config() { # DIR SUFFIX
 	olcModuleLoad: ppolicy
 	olcModuleLoad: dynlist
 	olcModuleLoad: syncprov
+	${SLAPD_MODULES:+$(printf 'olcModuleLoad: %s\n' $SLAPD_MODULES)}
 	--
 	dn: cn=schema,cn=config
 	objectClass: olcSchemaConfig
@@ -160,6 +168,7 @@ slapd_config() { # DIR SUFFIX
 	objectClass: olcOverlayConfig
 	objectClass: olcPPolicyConfig
 	olcOverlay: {1}ppolicy
+	${SLAPD_POLICY:+olcPPolicyDefault: $SLAPD_POLICY}
 	--
 	dn: olcOverlay={2}dynlist,olcDatabase={1}mdb,cn=config
 	objectClass: olcOverlayConfig
@@ -175,6 +184,7 @@ slapd_config() { # DIR SUFFIX
 	olcOverlay: {3}syncprov
 	--
 	EOF
+	[ -z "${SLAPD_MORE:-}" ] || printf '%s\n' "$SLAPD_MORE"
 }
 
 # Attributes that change by themselves, as a Zimbra server's do, under an OID of nobody's.
@@ -186,7 +196,9 @@ slapd_schema() {
 	olcAttributeTypes: ( 1.3.6.1.4.1.99999.7.1 NAME 'zimbraLastLogonTimestamp' SYNTAX 1.3.6.1.4.1.1466.115.121.1.24 SINGLE-VALUE )
 	olcAttributeTypes: ( 1.3.6.1.4.1.99999.7.2 NAME 'zimbraAuthTokens' SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 )
 	olcAttributeTypes: ( 1.3.6.1.4.1.99999.7.3 NAME 'testBytes' SYNTAX 1.3.6.1.4.1.1466.115.121.1.40 )
-	olcObjectClasses: ( 1.3.6.1.4.1.99999.8.1 NAME 'zimbraAccount' SUP top AUXILIARY MAY ( zimbraLastLogonTimestamp $ zimbraAuthTokens $ testBytes ) )
+	olcAttributeTypes: ( 1.3.6.1.4.1.99999.7.4 NAME 'testText' EQUALITY caseExactIA5Match SYNTAX 1.3.6.1.4.1.1466.115.121.1.26 )
+	olcAttributeTypes: ( 1.3.6.1.4.1.99999.7.5 NAME 'testOrdered' EQUALITY caseIgnoreMatch SYNTAX 1.3.6.1.4.1.1466.115.121.1.15 X-ORDERED 'VALUES' )
+	olcObjectClasses: ( 1.3.6.1.4.1.99999.8.1 NAME 'zimbraAccount' SUP top AUXILIARY MAY ( zimbraLastLogonTimestamp $ zimbraAuthTokens $ testBytes $ testText $ testOrdered ) )
 	EOF
 }
 

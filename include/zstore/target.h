@@ -35,8 +35,8 @@ int zs_target_stdout_new(int fd, struct zs_target **out, struct zs_err *err) ZS_
 
 /* What stands where in a script, in this order. */
 enum zs_sql_phase {
-	ZS_SQL_DATABASES, ZS_SQL_SEQUENCES, ZS_SQL_TABLES, ZS_SQL_ROWS, ZS_SQL_ROUTINES, ZS_SQL_PLACEHOLDERS, ZS_SQL_VIEWS, ZS_SQL_TRIGGERS,
-	ZS_SQL_EVENTS, ZS_SQL_ACCOUNTS,
+	ZS_SQL_ROLES, ZS_SQL_DATABASES, ZS_SQL_SEQUENCES, ZS_SQL_TABLES, ZS_SQL_ROWS, ZS_SQL_ROUTINES, ZS_SQL_PLACEHOLDERS, ZS_SQL_VIEWS,
+	ZS_SQL_VIEW_CHECKS, ZS_SQL_TRIGGERS, ZS_SQL_EVENTS, ZS_SQL_ACCOUNTS,
 	ZS_SQL_PHASES,
 };
 struct zs_sql_place { /* what a stored stream is; init before, fini after */
@@ -48,9 +48,14 @@ int zs_sql_place_parse(struct zs_span path, struct zs_sql_place *out, struct zs_
 void zs_sql_place_fini(struct zs_sql_place *p);
 /* Is it asked for by "DB" or "DB.TABLE"?  1, 0.  Of one table: its database, the database's sequences, and what is its own. */
 int zs_sql_place_wanted(const struct zs_sql_place *p, struct zs_span what);
+/* A fact of the source's summary as a comment, appended to the notes; what is in an element of a list ("tables.0.rows") is passed
+ * over.  Whatever key and value hold, it is whole lines of comments. */
+int zs_sql_script_fact(const char *key, struct zs_span value, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 /* What stands before and after everything; notes: comment lines, each ended, without control characters; may be empty. */
 int zs_sql_script_begin(struct zs_span notes, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
-int zs_sql_script_end(struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+/* The last line says whether all was there to be written: "-- zstore: complete", or "-- zstore: incomplete: ...". */
+enum zs_sql_end { ZS_SQL_END_COMPLETE, ZS_SQL_END_PARTIAL };
+int zs_sql_script_end(enum zs_sql_end end, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 /* What stands before and after one stream.  current: the database in use, changed by it. */
 struct zs_sql_stream { const struct zs_sql_place *place; int replaces; /* the table is dropped first */ };
 int zs_sql_stream_begin(const struct zs_sql_stream *s, struct zs_buf *current, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;

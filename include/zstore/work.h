@@ -110,13 +110,22 @@ int zs_restore_stream(struct zs_store *st, struct zs_target *to, const struct zs
 
 /*
  * What zs_source_sql stored, as one script that "mariadb <" loads into an empty server: header, databases, sequences,
- * tables, rows, routines, views, triggers, events, accounts.
+ * tables, rows, routines, views, triggers, events, accounts.  Its last line says "zstore: complete", or "incomplete" if the snapshot is
+ * partial, the source named something as not read, or broke off; the head says so, too.
  *   root      of the snapshot's tree
  *   prefix    directory of the source in it, as "sql"
  *   what      "DB" or "DB.TABLE", as the user wrote it; none: everything, accounts included.  ZS_NOTFOUND names one that is not there
+ *             (or, of a single table, not complete: it would take the place of one that is)
+ *   is_partial the snapshot is
  *   fd        borrowed; it may have got part of the script when -1 is returned
  */
-struct zs_sql_restore { struct zs_id root; struct zs_span prefix; const struct zs_strings *what; const struct zs_observer *observer; };
+struct zs_sql_restore {
+	struct zs_id root;
+	struct zs_span prefix;
+	const struct zs_strings *what;
+	const struct zs_observer *observer;
+	int is_partial;
+};
 int zs_restore_sql(struct zs_store *st, const struct zs_sql_restore *s, int fd, struct zs_err *err) ZS_MUST_USE;
 
 enum zs_ldif_profile {

@@ -234,7 +234,8 @@ static int write_dump(struct dump *d, struct zs_err *err)
 		return zs_restore_ldif(d->s->store, &r, STDOUT_FILENO, err);
 	}
 	return zs_restore_sql(d->s->store,
-	    &(struct zs_sql_restore){.root = d->row->snapshot->root, .prefix = zs_buf_span(&d->prefix), .what = &d->what, .observer = o},
+	    &(struct zs_sql_restore){.root = d->row->snapshot->root, .prefix = zs_buf_span(&d->prefix), .what = &d->what, .observer = o,
+		.is_partial = (d->row->snapshot->flags & ZS_SNAPSHOT_PARTIAL) != 0},
 	    STDOUT_FILENO, err);
 }
 

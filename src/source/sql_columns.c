@@ -78,11 +78,15 @@ static int add_asked(struct zs_buf *list, enum sql_ask ask, struct zs_span name,
 {
 	if (list->n > 0 && zs_buf_add_u8(list, ',', err) < 0)
 		return -1;
+	/* text shows no sign of a zero: what is too small for any type, but has one, comes in its place */
+	if (ask == SQL_ASK_DOUBLE && (zs_buf_printf(list, err, "IF(ATAN2(0,") < 0 || sql_quote_name(list, name, err) < 0 ||
+		zs_buf_printf(list, err, ")>3 AND ") < 0 || sql_quote_name(list, name, err) < 0 || zs_buf_printf(list, err, "=0,'-1e-60',") < 0))
+		return -1;
 	if (ask == SQL_ASK_NUMBER && zs_buf_printf(list, err, "CAST(") < 0)
 		return -1;
 	if (sql_quote_name(list, name, err) < 0)
 		return -1;
-	return ask == SQL_ASK_PLAIN ? 0 : zs_buf_printf(list, err, "%s", ask == SQL_ASK_NUMBER ? " AS UNSIGNED)" : "+0e0");
+	return ask == SQL_ASK_PLAIN ? 0 : zs_buf_printf(list, err, "%s", ask == SQL_ASK_NUMBER ? " AS UNSIGNED)" : "+0e0)");
 }
 
 static int add_column(struct loading *l, struct zs_span name, const struct sql_type *type, struct zs_err *err)

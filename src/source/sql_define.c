@@ -70,7 +70,22 @@ int sql_define_leave_out(struct sql_writer *w, const char *what, struct zs_span 
 	(void)zs_context(&told, "%s %.*s", what, (int)(name.n < 200 ? name.n : 200), (const char *)name.p);
 	if (w->d->settings->problem)
 		w->d->settings->problem(w->d->settings->ctx, w->d->path, &told);
+	if (w->d->out_left_out)
+		++*w->d->out_left_out;
 	return add_comment(w, what, name, err);
+}
+
+#define CAN_EXECUTE 100203
+
+/*
+ * A client that is not told --binary-mode makes one line end of CR LF, also within a name, which is another name then.  A script
+ * with such a name stops there, rather than to make something else.
+ */
+static int add_line_end_guard(struct sql_writer *w, struct zs_span text, struct zs_err *err)
+{
+	if (w->conn->version < CAN_EXECUTE || !memmem(text.p, text.n, "\r\n", 2))
+		return 0;
+	return sql_define_add(w, "EXECUTE IMMEDIATE IF(LENGTH('\r\n') = 2, 'DO 0', 'a name has a line end in it: load this script with mariadb --binary-mode');\n", err);
 }
 
 /* The one row's column of a SHOW CREATE, with the delimiter behind. */
@@ -86,7 +101,8 @@ static int add_shown(struct sql_writer *w, const char *question, const struct zs
 	text = sql_result_next(&r) ? sql_result_get(&r, column) : zs_span(NULL, 0);
 	if (!text.p)
 		(void)zs_fail(err, ZS_SOURCE, "%s: the server does not show the definition", w->conn->label);
-	else if (zs_buf_add_span(w->out, text, err) == 0)
+	else if (add_line_end_guard(w, text, err) == 0 && (w->d->stream != SQL_TABLE_DEFINITION || sql_define_plugin_engine(w, text, err) == 0) &&
+	    zs_buf_add_span(w->out, text, err) == 0)
 		rc = sql_define_add(w, ";\n", err);
 	sql_result_fini(&r);
 	return rc;
@@ -181,8 +197,12 @@ int sql_define_stream(const struct sql_define *d, struct zs_buf *out, struct zs_
 		return sql_define_view_placeholders(&w, err);
 	case SQL_VIEWS:
 		return sql_define_view_all(&w, err);
+	case SQL_VIEW_CHECKS:
+		return sql_define_view_checks(&w, err);
 	case SQL_ACCOUNTS:
 		return sql_define_account_all(&w, err);
+	case SQL_ACCOUNTS_ROLES:
+		return sql_define_account_roles(&w, err);
 	case SQL_ACCOUNTS_TABLES:
 		return sql_define_account_tables(&w, err);
 	}

@@ -28,6 +28,13 @@ int sql_define_list(struct sql_result *r, struct zs_strings *out, struct zs_err 
 int sql_define_program_routines(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
 int sql_define_program_triggers(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
 int sql_define_program_events(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
+/* Any other statement whose text is kept in a character set of its own: a view's. */
+int sql_define_program_run(struct sql_writer *w, struct zs_span text, struct zs_span client, struct zs_span connection, struct zs_err *err) ZS_MUST_USE;
+
+/* -------------------------------------------------------- sql_define_plugin.c */
+
+int sql_define_plugin_logins(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
+int sql_define_plugin_engine(struct sql_writer *w, struct zs_span text, struct zs_err *err) ZS_MUST_USE; /* text: SHOW CREATE TABLE */
 
 /* ------------------------------------------------------- sql_define_delimiter.c */
 
@@ -38,10 +45,18 @@ void sql_define_delimiter(struct zs_span statement, char out[static 24]);
 
 int sql_define_view_placeholders(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
 int sql_define_view_all(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
+/* Those with a check option once more: it needs views below that can be written, which placeholders cannot. */
+int sql_define_view_checks(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
+
+/* --------------------------------------------------------- sql_define_grant.c */
+
+int sql_define_grant_account(struct sql_writer *w, struct zs_span user, struct zs_span host, int is_role, struct zs_err *err) ZS_MUST_USE;
+int sql_define_grant_public(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE; /* what everybody has; nobody's account */
 
 /* ------------------------------------------------------- sql_define_account.c */
 
 int sql_define_account_all(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
+int sql_define_account_roles(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
 int sql_define_account_tables(struct sql_writer *w, struct zs_err *err) ZS_MUST_USE;
 
 #endif

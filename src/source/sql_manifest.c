@@ -145,9 +145,9 @@ static int add_head(struct sql_source *s, struct zs_buf *out, struct zs_err *err
 		zs_time_iso(s->snapshot.time_ns, iso)) < 0 ||
 	    add_position(out, &s->snapshot.position, err) < 0)
 		return -1;
-	if (zs_buf_printf(out, err, ",\"totals\":{\"databases\":%zu,\"tables\":%llu,\"rows\":%llu,\"bytes\":%llu,\"failed\":%llu}",
+	if (zs_buf_printf(out, err, ",\"totals\":{\"databases\":%zu,\"tables\":%llu,\"rows\":%llu,\"bytes\":%llu,\"failed\":%llu,\"inactive_accounts\":%llu}",
 		s->catalog.databases_n, (unsigned long long)f->tables, (unsigned long long)f->rows, (unsigned long long)f->bytes,
-		(unsigned long long)f->failed) < 0 ||
+		(unsigned long long)f->failed, (unsigned long long)f->inactive) < 0 ||
 	    zs_buf_printf(out, err, ",\"longest_statement_bytes\":%llu,\"longest_statement_table\":", (unsigned long long)f->longest) < 0 ||
 	    zs_buf_json(out, zs_buf_span(&f->longest_of), err) < 0)
 		return -1;

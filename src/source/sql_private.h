@@ -69,9 +69,12 @@ int sql_quote_text(struct zs_buf *out, struct zs_span text, struct zs_err *err) 
 /* Streams that are read whole into memory: everything but rows. */
 enum sql_stream {
 	SQL_ACCOUNTS,	       /* CREATE USER IF NOT EXISTS, ALTER USER, roles, grants, default roles */
+	SQL_ACCOUNTS_ROLES,    /* CREATE ROLE IF NOT EXISTS: definers may be roles */
 	SQL_ACCOUNTS_TABLES,   /* raw mysql.global_priv etc., for like-for-like */
 	SQL_DATABASE,	       /* CREATE DATABASE IF NOT EXISTS */
-	SQL_EVENTS, SQL_ROUTINES, SQL_SEQUENCES, SQL_VIEW_PLACEHOLDERS, SQL_VIEWS,
+	SQL_EVENTS, SQL_ROUTINES, SQL_SEQUENCES, SQL_VIEW_PLACEHOLDERS,
+	SQL_VIEWS,	       /* without check options */
+	SQL_VIEW_CHECKS,       /* those that have one, with it */
 	SQL_TABLE_DEFINITION,  /* SHOW CREATE TABLE, verbatim */
 	SQL_TABLE_TRIGGERS,
 };
@@ -82,6 +85,8 @@ struct sql_define {
 	struct zs_span path;		/* in the snapshot: for problems */
 	const struct zs_source_settings *settings; /* problem: a view that is broken, a program that cannot be shown ...: left out with a comment in the stream */
 	int *out_named_zones;		/* set to 1 if a named time zone occurs (events); else left; may be NULL */
+	uint64_t *out_inactive;		/* set to the number of accounts that the server itself passes over (skip_name_resolve); may be NULL */
+	uint64_t *out_left_out;		/* grows by what was left out and named; may be NULL */
 };
 /*
  * Append the stream's text to *out; empty if there is nothing of it (then the item is not stored).  Loadable by "mariadb"

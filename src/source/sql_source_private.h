@@ -162,7 +162,7 @@ void sql_columns_fini(struct sql_columns *c);
 
 /* ------------------------------------------------------------------ sql_type.c */
 
-enum sql_ask { SQL_ASK_PLAIN, SQL_ASK_DOUBLE, SQL_ASK_NUMBER }; /* `a`; `a`+0e0; CAST(`a` AS UNSIGNED) */
+enum sql_ask { SQL_ASK_PLAIN, SQL_ASK_DOUBLE, SQL_ASK_NUMBER }; /* `a`; `a`+0e0, with the sign of a zero; CAST(`a` AS UNSIGNED) */
 struct sql_type { struct zs_span data_type, column_type, charset; }; /* as information_schema.COLUMNS has them */
 /* How a column of this type is asked for and written: out->form, out->introducer. */
 enum sql_ask sql_type_choose(const struct sql_type *t, int is_hex, struct sql_column *out);
@@ -241,9 +241,9 @@ void sql_table_end(struct sql_source *s);
 /* ------------------------------------------------------------------ sql_walk.c */
 
 enum sql_step {
-	SQL_STEP_ACCOUNTS_TABLES, SQL_STEP_ACCOUNTS,
+	SQL_STEP_ACCOUNTS_ROLES, SQL_STEP_ACCOUNTS_TABLES, SQL_STEP_ACCOUNTS,
 	SQL_STEP_DATABASE, SQL_STEP_EVENTS, SQL_STEP_ROUTINES, SQL_STEP_SEQUENCES, SQL_STEP_TABLES,
-	SQL_STEP_VIEW_PLACEHOLDERS, SQL_STEP_VIEWS,
+	SQL_STEP_VIEW_CHECKS, SQL_STEP_VIEW_PLACEHOLDERS, SQL_STEP_VIEWS,
 	SQL_STEP_SUMMARY, SQL_STEP_END,
 };
 struct sql_walk {
@@ -264,7 +264,7 @@ void sql_walk_fini(struct sql_walk *w);
 
 #define SQL_WARNINGS_MAX 100
 struct sql_facts { /* for the manifest */
-	uint64_t tables, rows, bytes, failed;
+	uint64_t tables, rows, bytes, failed, inactive;
 	uint64_t longest, max_allowed_packet;
 	struct zs_buf longest_of;	 /* "db.table" */
 	int named_zones;

@@ -10,12 +10,14 @@
 #include <unistd.h>
 
 static const struct { const char *name; enum sql_stream stream; unsigned skipped_by; } streams[] = {
+	[SQL_STEP_ACCOUNTS_ROLES] = {"accounts-roles.sql", SQL_ACCOUNTS_ROLES, SQL_SKIP_ACCOUNTS},
 	[SQL_STEP_ACCOUNTS_TABLES] = {"accounts-tables.sql", SQL_ACCOUNTS_TABLES, SQL_SKIP_ACCOUNTS},
 	[SQL_STEP_ACCOUNTS] = {"accounts.sql", SQL_ACCOUNTS, SQL_SKIP_ACCOUNTS},
 	[SQL_STEP_DATABASE] = {"database.sql", SQL_DATABASE, 0},
 	[SQL_STEP_EVENTS] = {"events.sql", SQL_EVENTS, SQL_SKIP_EVENTS},
 	[SQL_STEP_ROUTINES] = {"routines.sql", SQL_ROUTINES, SQL_SKIP_PROGRAMS},
 	[SQL_STEP_SEQUENCES] = {"sequences.sql", SQL_SEQUENCES, 0},
+	[SQL_STEP_VIEW_CHECKS] = {"view-checks.sql", SQL_VIEW_CHECKS, SQL_SKIP_VIEWS},
 	[SQL_STEP_VIEW_PLACEHOLDERS] = {"view-placeholders.sql", SQL_VIEW_PLACEHOLDERS, SQL_SKIP_VIEWS},
 	[SQL_STEP_VIEWS] = {"views.sql", SQL_VIEWS, SQL_SKIP_VIEWS},
 };
@@ -73,13 +75,17 @@ static int make_stream(struct sql_source *s, struct sql_conn *conn, enum sql_str
     struct zs_err *err)
 {
 	const struct sql_define d = {.conn = conn, .stream = stream, .database = database, .table = table,
-	    .path = zs_buf_span(&s->walk.path), .settings = s->settings, .out_named_zones = &s->facts.named_zones};
+	    .path = zs_buf_span(&s->walk.path), .settings = s->settings, .out_named_zones = &s->facts.named_zones,
+	    .out_inactive = &s->facts.inactive, .out_left_out = &s->facts.failed};
 
 	zs_buf_clear(&s->walk.text);
 	if (sql_define_stream(&d, &s->walk.text, err) < 0) {
 		zs_buf_clear(&s->walk.text);
 		return conn->is_lost ? -1 : name_problem(s, err);
 	}
+	if (stream == SQL_ACCOUNTS && s->facts.inactive)
+		sql_note(s, ZS_NOTE_WARNING, "accounts of named hosts that are not in use on this server (skip_name_resolve): %llu; they are in accounts-tables.sql only",
+		    (unsigned long long)s->facts.inactive);
 	if (s->walk.text.n > 0)
 		make_item(&s->walk, 0, s->walk.text.n);
 	return 0;

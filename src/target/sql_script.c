@@ -48,7 +48,7 @@ static int phase_of(struct zs_span name, int is_table)
 {
 	static const struct { const char *name; int is_table; enum zs_sql_phase phase; } streams[] = {
 	    {"database.sql", 0, ZS_SQL_DATABASES}, {"sequences.sql", 0, ZS_SQL_SEQUENCES}, {"definition.sql", 1, ZS_SQL_TABLES},
-	    {"rows.sql", 1, ZS_SQL_ROWS}, {"routines.sql", 0, ZS_SQL_ROUTINES}, {"view-placeholders.sql", 0, ZS_SQL_PLACEHOLDERS},
+	    {"rows.sql", 1, ZS_SQL_ROWS}, {"routines.sql", 0, ZS_SQL_ROUTINES}, {"view-placeholders.sql", 0, ZS_SQL_PLACEHOLDERS}, {"view-checks.sql", 0, ZS_SQL_VIEW_CHECKS},
 	    {"views.sql", 0, ZS_SQL_VIEWS}, {"triggers.sql", 1, ZS_SQL_TRIGGERS}, {"events.sql", 0, ZS_SQL_EVENTS},
 	};
 
@@ -58,14 +58,16 @@ static int phase_of(struct zs_span name, int is_table)
 	return -1;
 }
 
-/* accounts.sql, databases/DB/STREAM, databases/DB/tables/TABLE/STREAM */
+/* accounts.sql, accounts-roles.sql, databases/DB/STREAM, databases/DB/tables/TABLE/STREAM */
 int zs_sql_place_parse(struct zs_span path, struct zs_sql_place *out, struct zs_err *err)
 {
 	struct zs_span first = take_component(&path), database, name, table = {NULL, 0};
 	int phase;
 
 	*out = (struct zs_sql_place){.phase = ZS_SQL_ACCOUNTS};
-	if (is_text(first, "accounts.sql"))
+	if (is_text(first, "accounts-roles.sql"))
+		out->phase = ZS_SQL_ROLES;
+	if (out->phase == ZS_SQL_ROLES || is_text(first, "accounts.sql"))
 		return path.n == 0;
 	database = take_component(&path);
 	name = take_component(&path);
@@ -91,11 +93,17 @@ void zs_sql_place_fini(struct zs_sql_place *p)
 	zs_buf_fini(&p->table);
 }
 
+/* Of the whole server, not of a database. */
+static int is_of_all(const struct zs_sql_place *p)
+{
+	return p->phase == ZS_SQL_ROLES || p->phase == ZS_SQL_ACCOUNTS;
+}
+
 int zs_sql_place_wanted(const struct zs_sql_place *p, struct zs_span what)
 {
 	size_t n = p->database.n;
 
-	if (p->phase == ZS_SQL_ACCOUNTS || what.n < n || memcmp(what.p, p->database.p, n) != 0)
+	if (is_of_all(p) || what.n < n || memcmp(what.p, p->database.p, n) != 0)
 		return 0;
 	if (what.n == n)
 		return 1;
@@ -113,6 +121,27 @@ static int add(struct zs_buf *out, const char *text, struct zs_err *err)
 	return zs_buf_add_span(out, zs_span_str(text), err);
 }
 
+#define FACT_MAX 300
+
+int zs_sql_script_fact(const char *key, struct zs_span value, struct zs_buf *out, struct zs_err *err)
+{
+	size_t at;
+
+	for (const char *p = key; (p = strchr(p, '.')) != NULL; p++)
+		if (p[1] >= '0' && p[1] <= '9')
+			return 0;
+	if (strcmp(key, "totals.failed") == 0 && !is_text(value, "0") &&
+	    add(out, "-- PARTIAL: not all could be read when this was backed up; 'zstore snapshots -v' names what is missing\n", err) < 0)
+		return -1;
+	at = out->n;
+	if (zs_buf_printf(out, err, "-- %s: ", key) < 0 || zs_buf_add(out, value.p, value.n < FACT_MAX ? value.n : FACT_MAX, err) < 0)
+		return -1;
+	for (; at < out->n; at++)
+		if (out->p[at] < 0x20 || out->p[at] == 0x7f)
+			out->p[at] = ' ';
+	return zs_buf_add_u8(out, '\n', err);
+}
+
 int zs_sql_script_begin(struct zs_span notes, struct zs_buf *out, struct zs_err *err)
 {
 	if (add(out, "/*M!999999\\- enable the sandbox mode */\n"
@@ -120,24 +149,32 @@ int zs_sql_script_begin(struct zs_span notes, struct zs_buf *out, struct zs_err 
 		return -1;
 	return add(out,
 	    "SET @zs_sql_mode = @@sql_mode, @zs_time_zone = @@time_zone, @zs_foreign_key_checks = @@foreign_key_checks,\n"
-	    "  @zs_unique_checks = @@unique_checks, @zs_sql_notes = @@sql_notes, @zs_autocommit = @@autocommit;\n"
+	    "  @zs_unique_checks = @@unique_checks, @zs_sql_notes = @@sql_notes, @zs_autocommit = @@autocommit,\n"
+	    "  @zs_sql_safe_updates = @@sql_safe_updates;\n"
 	    "SET NAMES utf8mb4;\n"
 	    "SET @zs_collation_connection = @@collation_connection;\n"
-	    "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO', time_zone = '+00:00', foreign_key_checks = 0, unique_checks = 0, sql_notes = 0;\n"
+	    /* days that are none, and definitions that a strict server would not make today, were possible once */
+	    "SET sql_mode = 'NO_AUTO_VALUE_ON_ZERO,NO_ENGINE_SUBSTITUTION,ALLOW_INVALID_DATES', time_zone = '+00:00', foreign_key_checks = 0,\n"
+	    "  unique_checks = 0, sql_notes = 0, sql_safe_updates = 0;\n"
+	    "/*M!100000 SET innodb_strict_mode = 0 */;\n"
+	    "/*M!100101 SET max_statement_time = 0 */;\n"
 	    "/*M!100201 SET check_constraint_checks = 0 */;\n"
 	    "/*M!101100 SET system_versioning_insert_history = 1 */;\n"
 	    "SET autocommit = 0;\n", err);
 }
 
-int zs_sql_script_end(struct zs_buf *out, struct zs_err *err)
+int zs_sql_script_end(enum zs_sql_end end, struct zs_buf *out, struct zs_err *err)
 {
-	return add(out,
+	if (add(out,
 	    "COMMIT;\n"
 	    "/*M!101100 SET system_versioning_insert_history = DEFAULT */;\n"
 	    "/*M!100201 SET check_constraint_checks = DEFAULT */;\n"
+	    "/*M!100101 SET max_statement_time = DEFAULT */;\n"
+	    "/*M!100000 SET innodb_strict_mode = DEFAULT */;\n"
 	    "SET sql_mode = @zs_sql_mode, time_zone = @zs_time_zone, foreign_key_checks = @zs_foreign_key_checks,\n"
-	    "  unique_checks = @zs_unique_checks, sql_notes = @zs_sql_notes, autocommit = @zs_autocommit;\n"
-	    "-- zstore: complete\n", err);
+	    "  unique_checks = @zs_unique_checks, sql_notes = @zs_sql_notes, autocommit = @zs_autocommit, sql_safe_updates = @zs_sql_safe_updates;\n", err) < 0)
+		return -1;
+	return add(out, end == ZS_SQL_END_COMPLETE ? "-- zstore: complete\n" : "-- zstore: incomplete: something is missing in the snapshot; 'zstore snapshots -v' names it\n", err);
 }
 
 static int add_name(struct zs_buf *out, const struct zs_buf *name, struct zs_err *err)
@@ -164,12 +201,16 @@ int zs_sql_stream_begin(const struct zs_sql_stream *s, struct zs_buf *current, s
 {
 	const struct zs_sql_place *p = s->place;
 
-	if (p->phase == ZS_SQL_DATABASES || p->phase == ZS_SQL_ACCOUNTS)
+	if (p->phase == ZS_SQL_DATABASES || is_of_all(p))
 		return 0;
 	if (use(&p->database, current, out, err) < 0)
 		return -1;
 	if (p->phase != ZS_SQL_TABLES || !s->replaces)
 		return 0;
+	/* The wrong table would go if the client changed the name; what follows has a guard of its own. */
+	if (p->table.n && memmem(p->table.p, p->table.n, "\r\n", 2) &&
+	    add(out, "EXECUTE IMMEDIATE IF(LENGTH('\r\n') = 2, 'DO 0', 'a name has a line end in it: load this script with mariadb --binary-mode');\n", err) < 0)
+		return -1;
 	if (add(out, "DROP TABLE IF EXISTS ", err) < 0 || add_name(out, &p->table, err) < 0)
 		return -1;
 	return add(out, ";\n", err);

@@ -13,14 +13,20 @@
 #define OUT_BYTES (256u << 10)
 #define SUMMARY_MAX (64u << 20)
 
+struct choice { /* one of what was asked for */
+	uint8_t is_database; /* a database of exactly that name is there */
+	uint64_t found;	     /* streams */
+	uint64_t tables, rows, listed; /* if it is a table: definitions, rows, and how often the summary says that it is complete */
+};
+
 struct script {
 	const struct zs_sql_restore *s;
 	int fd;
 	struct zs_store_reader *walk, *content;
 	enum zs_sql_phase phase;
-	struct zs_buf out, current, notes;
-	uint8_t *is_database; /* for each of what: a database of exactly that name is there */
-	uint64_t *found;      /* for each of what: streams */
+	struct zs_buf out, current, notes, database; /* database: of the summary's table at hand */
+	struct choice *choices; /* for each of what */
+	int is_partial, has_list; /* has_list: the summary's tables are known */
 	struct zs_progress progress;
 };
 
@@ -81,12 +87,15 @@ static int is_wanted(struct script *x, const struct zs_sql_place *p, int *out_re
 	*out_replaces = 0;
 	for (size_t i = 0; i < what_count(x); i++) {
 		struct zs_span what = zs_span_str(x->s->what->v[i]);
+		struct choice *c = &x->choices[i];
 
-		if (!zs_sql_place_wanted(p, what) || (x->is_database[i] && what.n != p->database.n))
+		if (!zs_sql_place_wanted(p, what) || (c->is_database && what.n != p->database.n))
 			continue;
 		wanted = 1;
 		*out_replaces |= what.n != p->database.n;
-		x->found[i] += what.n == p->database.n || p->table.n > 0;
+		c->found += what.n == p->database.n || p->table.n > 0;
+		c->tables += p->phase == ZS_SQL_TABLES;
+		c->rows += p->phase == ZS_SQL_ROWS;
 	}
 	return wanted;
 }
@@ -151,7 +160,7 @@ static int on_name(void *ctx, struct zs_span path, const struct zs_entry *e, str
 	if ((rc = zs_sql_place_parse(below_prefix(x, path), &place, err)) <= 0)
 		return rc;
 	for (size_t i = 0; place.phase == ZS_SQL_DATABASES && i < what_count(x); i++)
-		x->is_database[i] |= zs_span_eq(zs_span_str(x->s->what->v[i]), zs_buf_span(&place.database));
+		x->choices[i].is_database |= zs_span_eq(zs_span_str(x->s->what->v[i]), zs_buf_span(&place.database));
 	zs_sql_place_fini(&place);
 	return 0;
 }
@@ -163,22 +172,43 @@ struct notes {
 	struct zs_err *err;
 };
 
-/* What the source said of the whole: not of single tables, which are in the elements of lists. */
+static int is_key_of_table(const char *key, const char *name)
+{
+	static const char tables[] = "tables.";
+	const char *dot = strrchr(key, '.');
+
+	return strncmp(key, tables, sizeof tables - 1) == 0 && dot && strcmp(dot + 1, name) == 0;
+}
+
+/* A table is in the summary if all its rows were read. */
+static int note_listed(struct script *x, struct zs_span table, struct zs_err *err)
+{
+	size_t database_n = x->database.n;
+
+	if (zs_buf_add_u8(&x->database, '.', err) < 0 || zs_buf_add_span(&x->database, table, err) < 0)
+		return -1;
+	for (size_t i = 0; i < what_count(x); i++)
+		x->choices[i].listed += zs_span_eq(zs_span_str(x->s->what->v[i]), zs_buf_span(&x->database));
+	x->database.n = database_n;
+	return 0;
+}
+
 static int on_fact(void *ctx, const char *key, struct zs_span value)
 {
 	struct notes *n = ctx;
-	struct zs_buf *out = &n->x->notes;
-	size_t at = out->n;
+	struct script *x = n->x;
 
-	for (const char *p = key; (p = strchr(p, '.')) != NULL; p++)
-		if (p[1] >= '0' && p[1] <= '9')
-			return 0;
-	if (zs_buf_printf(out, n->err, "-- %s: ", key) < 0 || zs_buf_add(out, value.p, value.n < 300 ? value.n : 300, n->err) < 0)
-		return -1;
-	for (; at < out->n; at++)
-		if (out->p[at] < 0x20 || out->p[at] == 0x7f)
-			out->p[at] = ' ';
-	return zs_buf_add_u8(out, '\n', n->err);
+	if (strcmp(key, "totals.failed") == 0) {
+		x->has_list = 1;
+		x->is_partial |= !zs_span_eq(value, zs_span_str("0"));
+	}
+	if (is_key_of_table(key, "db")) {
+		zs_buf_clear(&x->database);
+		return zs_buf_add_span(&x->database, value, n->err);
+	}
+	if (is_key_of_table(key, "table"))
+		return note_listed(x, value, n->err);
+	return zs_sql_script_fact(key, value, &n->x->notes, n->err);
 }
 
 static int gather(void *ctx, struct zs_span bytes, struct zs_err *err)
@@ -223,15 +253,20 @@ static int list(struct script *x, const char *below, unsigned flags, zs_list_fn 
 	return rc;
 }
 
-static int head(struct script *x, struct zs_err *err)
+/* What is known of the whole. */
+static int read_summary(struct script *x, struct zs_err *err)
 {
 	int rc = list(x, "summary.json", ZS_LIST_SELF, on_summary, err);
 
-	if (rc < 0 && err->cause == ZS_NOTFOUND) {
+	if (rc < 0 && err->cause == ZS_NOTFOUND) { /* the last thing that a source gives */
 		zs_err_clear(err);
-		rc = 0;
+		x->is_partial = 1;
+		rc = zs_buf_printf(&x->notes, err, "-- PARTIAL: reading the server broke off; whole databases and tables may be missing\n");
 	}
-	return rc < 0 ? -1 : zs_sql_script_begin(zs_buf_span(&x->notes), &x->out, err);
+	if (rc == 0 && x->s->is_partial && !x->is_partial)
+		rc = zs_buf_printf(&x->notes, err, "-- PARTIAL: something is missing in the snapshot that this was made of; 'zstore snapshots -v' names it\n");
+	x->is_partial |= x->s->is_partial;
+	return rc;
 }
 
 /* Before anything is written: is there what was asked for? */
@@ -240,8 +275,25 @@ static int check_found(struct script *x, struct zs_err *err)
 	if (what_count(x) > 0 && (list(x, "", ZS_LIST_RECURSIVE, on_name, err) < 0 || list(x, "", ZS_LIST_RECURSIVE, on_count, err) < 0))
 		return -1;
 	for (size_t i = 0; i < what_count(x); i++)
-		if (x->found[i] == 0)
+		if (x->choices[i].found == 0)
 			return zs_fail(err, ZS_NOTFOUND, "no database or table %s in this snapshot (say DB or DB.TABLE)", x->s->what->v[i]);
+	return 0;
+}
+
+/*
+ * A single table takes the place of the one that is there, so that it must be whole.  In a summary it is; where there is none
+ * (the source broke off), rows are: they are stored when all were read.
+ */
+static int check_whole(const struct script *x, struct zs_err *err)
+{
+	for (size_t i = 0; x->is_partial && i < what_count(x); i++) {
+		const struct choice *c = &x->choices[i];
+
+		if (c->is_database || (c->tables > 0 && (x->has_list ? c->listed : c->rows) >= c->tables))
+			continue;
+		return zs_fail(err, ZS_NOTFOUND, "table %s is not complete in this snapshot, which is partial: it would take the place of one that is; "
+						 "take another snapshot, or what there is of it as files (extract without --sql)", x->s->what->v[i]);
+	}
 	return 0;
 }
 
@@ -252,7 +304,7 @@ static int all_phases(struct script *x, struct zs_err *err)
 		if (list(x, "", ZS_LIST_RECURSIVE, on_entry, err) < 0)
 			return -1;
 	}
-	if (zs_sql_script_end(&x->out, err) < 0)
+	if (zs_sql_script_end(x->is_partial ? ZS_SQL_END_PARTIAL : ZS_SQL_END_COMPLETE, &x->out, err) < 0)
 		return -1;
 	return flush(x, err);
 }
@@ -263,15 +315,15 @@ int zs_restore_sql(struct zs_store *st, const struct zs_sql_restore *s, int fd, 
 	size_t n = what_count(&x);
 	int rc = -1;
 
-	x.is_database = calloc(n + 1, sizeof *x.is_database);
-	x.found = calloc(n + 1, sizeof *x.found);
-	if (!x.is_database || !x.found) {
+	x.choices = calloc(n + 1, sizeof *x.choices);
+	if (!x.choices) {
 		(void)zs_fail_nomem(err);
 		goto out;
 	}
 	if (zs_store_reader_new(st, WALK_CACHE_BYTES, &x.walk, err) < 0 || zs_store_reader_new(st, CACHE_BYTES, &x.content, err) < 0)
 		goto out;
-	if (check_found(&x, err) == 0 && head(&x, err) == 0)
+	if (check_found(&x, err) == 0 && read_summary(&x, err) == 0 && check_whole(&x, err) == 0 &&
+	    zs_sql_script_begin(zs_buf_span(&x.notes), &x.out, err) == 0)
 		rc = all_phases(&x, err);
 out:
 	zs_store_reader_free(x.walk);
@@ -279,7 +331,7 @@ out:
 	zs_buf_fini(&x.out);
 	zs_buf_fini(&x.current);
 	zs_buf_fini(&x.notes);
-	free(x.is_database);
-	free(x.found);
+	zs_buf_fini(&x.database);
+	free(x.choices);
 	return rc;
 }

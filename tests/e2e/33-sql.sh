@@ -29,7 +29,7 @@ mv "$T/out" "$T/all.sql"
 mariadb_up "$T/n" --max-allowed-packet=16M --default-time-zone=+05:30 --character-set-server=latin1 --sql-mode=STRICT_ALL_TABLES || die "second mariadbd"
 sql "$T/n" <"$T/all.sql" >"$T/load.out" 2>"$T/load.err" || die "the script does not load: $(head -3 "$T/load.err")"
 [ ! -s "$T/load.err" ] || die "loading says: $(head -3 "$T/load.err")"
-print "$T/m/s.sock" --accounts >"$T/fp.1" && print "$T/n/s.sock" --accounts >"$T/fp.2" || die "fingerprints"
+print "$T/m/s.sock" --accounts --next >"$T/fp.1" && print "$T/n/s.sock" --accounts --next >"$T/fp.2" || die "fingerprints"
 [ "$(wc -l <"$T/fp.1")" -gt 20000 ] || die "the fingerprint is too short"
 diff "$T/fp.1" "$T/fp.2" | cut -c1-300 >"$T/diff"
 [ ! -s "$T/diff" ] || { head -20 "$T/diff" >&2; die "the servers differ in $(grep -c '^[<>]' "$T/diff") lines"; }
@@ -58,10 +58,22 @@ z 0 snapshots --last 1 --json
 json_is 'd[0]["partial"]' true
 z 3 extract latest --sql
 out_has 'left out: view "broken"'
+out_has '^-- PARTIAL: '
+[ "$(tail -1 "$T/out" | cut -c1-23)" = "-- zstore: incomplete: " ] || die "a partial script looks complete"
 out_lacks 'CREATE USER'
 sql "$T/n" <"$T/out" || die "a partial script does not load"
 [ "$(sql "$T/n" -N -e 'SELECT one FROM b.fine')" = 1 ] || die "the other view"
 z 0 check --read-data
+
+# accounts that the server itself passes over are told, not dropped in silence
+sql "$T/n" -e "CREATE USER named@'db.example.org'; FLUSH PRIVILEGES"
+z 0 backup "mariadb://root@localhost/?socket=$T/n/s.sock&defaults-file=none"
+err_has 'skip_name_resolve): 1; they are in accounts-tables.sql only'
+z 0 snapshots --last 1 --json
+json_is 'd[0]["manifest"]["sources"][0]["detail"]["totals"]["inactive_accounts"]' 1
+json_is 'any("skip_name_resolve" in w for w in d[0]["manifest"]["sources"][0]["detail"]["warnings"])' true
+z 0 extract latest --sql
+out_has '^-- left out: accounts of named hosts'
 
 # a script that cannot be completed says so: exit code, and no last line
 "$ZSTORE" extract latest --sql >/dev/full 2>"$T/err"
