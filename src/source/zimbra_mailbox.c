@@ -276,7 +276,7 @@ static struct zimbra_mailbox *find(const struct group *g, uint32_t id)
 	return found ? *found : NULL;
 }
 
-static void take_probe(const struct group *g, const struct sql_result *r)
+static void take_probe(const struct group *g, const struct zimbra_schema *tables, const struct sql_result *r)
 {
 	struct zimbra_mailbox *m = find(g, (uint32_t)number(sql_result_get(r, 1)));
 	struct zs_span table = sql_result_get(r, 0);
@@ -288,6 +288,9 @@ static void take_probe(const struct group *g, const struct sql_result *r)
 
 		m->probe = zs_hash64(m->probe + v.n, v);
 	}
+	for (size_t i = 0; i < tables->n && i < 64; i++)
+		if (zs_span_eq(table, zs_span_str(tables->v[i].name)))
+			m->tables |= UINT64_C(1) << i;
 	if (zs_span_eq(table, zs_span_str("mail_item")))
 		m->items = number(sql_result_get(r, 2));
 	if (number(sql_result_get(r, 3)) > m->highest)
@@ -315,7 +318,7 @@ static int probe_group(struct zimbra_source *s, const struct group *g, struct zs
 	zs_buf_fini(&q);
 	if (rc == 0) {
 		while (sql_result_next(&r))
-			take_probe(g, &r);
+			take_probe(g, tables, &r);
 		sql_result_fini(&r);
 		return 0;
 	}

@@ -151,6 +151,7 @@ struct zimbra_mailbox { /* an account on this server, with its mailbox */
 	uint32_t id, group;	/* id 0: the account has no mailbox (yet) */
 	uint64_t probe;		/* of all its rows but zimbra.mailbox; 0: not known */
 	uint64_t items, highest; /* rows in mail_item, highest change number */
+	uint64_t tables;	/* with the probe: bit n: there are rows in table n of the group's schema (the first 64 of them) */
 	uint64_t problems;	/* under the source's lock */
 	int has_failed;		/* likewise */
 	int is_unchanged;	/* taken from the previous snapshot */

@@ -168,6 +168,12 @@ static void push_special(struct zimbra_source *s, const struct special *x)
 	l->next_special = SPECIALS;
 }
 
+/* The probe, of the same snapshot, found no row of this mailbox in the table. */
+static int is_known_empty(const struct zimbra_mailbox *m, size_t number)
+{
+	return m->probe != 0 && number < 64 && !(m->tables & UINT64_C(1) << number);
+}
+
 /* The rows of the next table that has any of this mailbox: 1, 0, -1 */
 static int step_rows(struct zimbra_source *s, struct zimbra_level *l, struct zs_source_item *out, struct zs_err *err)
 {
@@ -181,7 +187,7 @@ static int step_rows(struct zimbra_source *s, struct zimbra_level *l, struct zs_
 	while (rc == 0 && l->next_table < tables->n) {
 		const struct zimbra_table *t = &tables->v[l->next_table++];
 
-		if (!t->is_of_mailbox)
+		if (!t->is_of_mailbox || is_known_empty(m, l->next_table - 1))
 			continue;
 		if ((rc = zimbra_rows_begin(s, database, t, m->id, err)) < 0)
 			return -1;
