@@ -263,7 +263,8 @@ const struct conf_key *conf_key_find(const char *name, size_t n)
 /* What may stand in such a section; for a server also options that only its source knows.  NULL: complained. */
 static const struct conf_key *key_of(struct conf *c, const struct conf_section *s, unsigned line, const char *key)
 {
-	static const struct conf_key server_option = {"", FORM_TEXT, 0};
+	static const struct conf_key server_option = {"", FORM_TEXT, 0}, server_list = {"", FORM_TEXT, 1};
+	static const char *const lists[] = {"account", "exclude-account", "domain", "cos", "folder", "exclude", NULL};
 	const struct conf_key *k;
 
 	if (s->kind != CONF_SOURCE) {
@@ -281,6 +282,9 @@ static const struct conf_key *key_of(struct conf *c, const struct conf_section *
 		(void)conf_complain(c, line, "no password belongs here: say password-file or password-command");
 		return NULL;
 	}
+	for (size_t i = 0; lists[i]; i++)
+		if (strcmp(key, lists[i]) == 0)
+			return &server_list;
 	if (key[strspn(key, "abcdefghijklmnopqrstuvwxyz0123456789-_")] == 0)
 		return &server_option;
 	(void)conf_complain(c, line, "unknown setting '%.60s'", key);

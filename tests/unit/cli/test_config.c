@@ -109,7 +109,8 @@ static void values(void **state)
 
 static void url_of_a_source(void **state)
 {
-	struct conf c = conf_of("[source db]\nurl = mariadb://root@h/?x=1\nsocket = /run/a b&c%\npassword-file = ~/p\n[source l]\nbind = cn=a,dc=b\nurl = ldap://h/\n");
+	struct conf c = conf_of("[source db]\nurl = mariadb://root@h/?x=1\nsocket = /run/a b&c%\npassword-file = ~/p\n[source l]\nbind = cn=a,dc=b\nurl = ldap://h/\n"
+	    "[source z]\nurl = zimbra:\naccount = a@x\n    b@x\naccount = c@x\ncos = gold\n");
 	struct zs_buf url = ZS_BUF_INIT;
 	struct zs_err err = {0};
 	struct zs_url u;
@@ -126,6 +127,9 @@ static void url_of_a_source(void **state)
 	zs_buf_clear(&url);
 	assert_int_equal(conf_source_url(conf_find(&c, CONF_SOURCE, "l"), &url, &err), 0);
 	assert_string_equal((char *)url.p, "ldap://h/?bind=cn=a,dc=b");
+	zs_buf_clear(&url);
+	assert_int_equal(conf_source_url(conf_find(&c, CONF_SOURCE, "z"), &url, &err), 0);
+	assert_string_equal((char *)url.p, "zimbra:?account=a@x&account=b@x&account=c@x&cos=gold");
 	zs_buf_fini(&url);
 	conf_fini(&c);
 }
