@@ -1,13 +1,15 @@
 #!/usr/bin/python3
-"""zimbra_data.py DIR MAILBOXES ITEMS shared|distinct GROUPS: what bench/zimbra.sh measures with.
+"""zimbra_data.py DIR MAILBOXES ITEMS shared|rows|distinct GROUPS [MAIL]: what bench/zimbra.sh measures with.
 
 Writes the rows as SQL to standard output, the accounts to DIR/accounts.ldif and blobs into DIR/store.  shared: all messages are hard
-links to 500 blobs; distinct: each has its own, pseudo-text and an attachment of random bytes in every third.
+links to 500 blobs; rows: so are those of the first MAIL mailboxes (20), all others have conversations and contacts without blobs, half
+and half; distinct: each message has its own, pseudo-text and an attachment of random bytes in every third.
 """
 import base64, hashlib, os, random, sys, uuid
 
 here = os.path.dirname(os.path.abspath(__file__))
 top, mailboxes, items, kind, groups = sys.argv[1], int(sys.argv[2]), int(sys.argv[3]), sys.argv[4], int(sys.argv[5])
+mail = int((sys.argv[6:] or ["20"])[0]) if kind == "rows" else mailboxes  # mailboxes with messages
 rng = random.Random(4711)
 WORDS = ["".join(rng.choice("abcdefghijklmnoprstuvwz") for _ in range(rng.randint(2, 10))) for _ in range(4000)]
 FOLDERS = [(11, 11, "ROOT"), (1, 11, "USER_ROOT"), (8, 11, "Tags"), (9, 11, "Conversations"), (2, 1, "Inbox"), (3, 1, "Trash"), (4, 1, "Junk"),
@@ -31,8 +33,19 @@ def digest(data):
     return base64.b64encode(hashlib.sha256(data).digest()).decode().replace("/", ",")
 
 
+def without_blobs(box, group):
+    """Conversations and contacts, half and half.  Numbers are of fixed width: so the lengths in the metadata are right."""
+    of_type = {
+        4: ("NULL,9,NULL,NULL", "2,NULL,NULL,NULL,0,NULL,CONCAT('subject of ',MD5(NUMBER)),NULL,'d3:prtld1:a20:petra@elsewhere.test1:p5:Petraee1:vi10e3:veri1ee'"),
+        6: ("NULL,7,256+seq,256+seq", "0,NULL,NULL,0,0,CONCAT('Person ',NUMBER),CONCAT('Person ',NUMBER),NULL,CONCAT('d3:fldd7:company12:Company ',LPAD(seq%97,4,'0'),"
+            "'5:email22:p',NUMBER,'@example.test8:fullName15:Person ',NUMBER,'11:mobilePhone11:+49',NUMBER,'e1:vi10e3:veri1ee')")}
+    for kind_of_item, (places, values) in of_type.items():
+        out("INSERT INTO mboxgroup%d.mail_item (%s) SELECT %d,256+seq,%d,%s,1700000000+seq*600,%s,seq,1700000000+seq*600,seq,NULL FROM seq_1_to_%d WHERE seq%%2=%d;\n" % (
+            group, COLUMNS, box, kind_of_item, places, values.replace("NUMBER", "LPAD(%d+seq,8,'0')" % (box * items)), items, kind_of_item == 6))
+
+
 pool = []
-if kind == "shared":
+if kind != "distinct":
     os.makedirs(top + "/pool")
     for n in range(500):
         data = message(n)
@@ -52,13 +65,13 @@ for box in range(1, mailboxes + 1):
                "zimbraAccountStatus: active\nzimbraMailDeliveryAddress: %s\nzimbraMailHost: mail.example.test\n\n" % (box, box, name, account, name))
     out("INSERT INTO zimbra.mailbox (id,group_id,account_id,index_volume_id,comment,version) VALUES (%d,%d,'%s',2,'%s','2.7');\n" % (box, group, account, name))
     rows = ["(%d,%d,1,%d,%d,0,NULL,1700000000,0,NULL,NULL,0,0,NULL,NULL,'%s','d1:ai1e1:vi10ee',%d,1700000000,%d,NULL)" % (box, i, p, p, n, i, i) for i, p, n in FOLDERS]
-    for n in range(items):
+    for n in range(items if box <= mail else 0):
         item = 257 + n
         directory = "%s/store/%d/%d/msg/%d" % (top, box >> 12 & 255, box, item >> 12 & 255)
         if n == 0 or item % 4096 == 0:
             os.makedirs(directory, exist_ok=True)
         path = "%s/%d-%d.msg" % (directory, item, n + 1)
-        if kind == "shared":
+        if kind != "distinct":
             blob, size, dig = pool[(box * 7 + n) % 500]
             os.link(blob, path)
         else:
@@ -71,4 +84,6 @@ for box in range(1, mailboxes + 1):
             (subject * 6)[:60].ljust(60), subject[:20].ljust(20), n + 1, 1700000000 + n * 600, n + 1, uuid.UUID(int=box << 64 | n)))
     for at in range(0, len(rows), 2000):
         out("INSERT INTO mboxgroup%d.mail_item (%s) VALUES\n%s;\n" % (group, COLUMNS, ",\n".join(rows[at:at + 2000])))
+    if box > mail:
+        without_blobs(box, group)
     out("COMMIT;\n")
