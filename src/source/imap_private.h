@@ -5,7 +5,7 @@
 #ifndef ZSTORE_IMAP_PRIVATE_H
 #define ZSTORE_IMAP_PRIVATE_H
 
-#include "zstore/source.h"
+#include "source_private.h"
 
 #include <stdatomic.h>
 
@@ -90,8 +90,6 @@ int imap_reply_among(struct zs_span joined, const char *word);
 
 /* ----------------------------------------------------------------- imap_names.c */
 
-/* Modified UTF-7 to UTF-8, appended: 1; 0: it is not what an encoder would write (nothing appended); -1 ZS_NOMEM. */
-int imap_names_utf8(struct zs_span raw, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 /* A folder's name as a path in the snapshot, appended: UTF-8, '/' between levels, what cannot stand in a path percent-encoded. */
 int imap_names_path(struct zs_span raw, uint8_t delimiter, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 /* What a user typed, UTF-8 with '/' between levels, as the same kind of path. */

@@ -231,7 +231,7 @@ int staged_sibling(struct zs_span name, char out[static ZS_COMPONENT_MAX + 2]);
 
 /* ------------------------------------------------------------------ utf7.c */
 
-/* Modified UTF-7 appended to *out as UTF-8: 1; 0: raw is none, *out is as before; -1 ZS_NOMEM. */
+/* Modified UTF-7 (RFC 3501, 5.1.3) appended to *out as UTF-8: 1; 0: no encoder would write that, *out is as before; -1 ZS_NOMEM. */
 int utf7_decode(struct zs_span raw, struct zs_buf *out, struct zs_err *err);
 /* A name of a folder for people: decoded; what is none is taken as UTF-8, bytes that are none become U+FFFD. */
 int utf7_text(struct zs_span raw, struct zs_buf *out, struct zs_err *err);

@@ -27,7 +27,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	for (size_t at = 0, len; at < x.n; at += len)
 		if (!(len = zs_utf8_length(x.p + at, x.n - at)) || x.p[at] < 0x20)
 			abort();
-	if (imap_names_utf8(a, &utf8, &err) == 1)
+	if (utf7_decode(a, &utf8, &err) == 1)
 		for (size_t at = 0, len; at < utf8.n; at += len)
 			if (!(len = zs_utf8_length(utf8.p + at, utf8.n - at)))
 				abort();

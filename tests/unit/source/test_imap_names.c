@@ -7,7 +7,7 @@ static void utf8_is(const char *raw, const char *want)
 {
 	struct zs_buf out = ZS_BUF_INIT;
 	struct zs_err err = {0};
-	int rc = imap_names_utf8(zs_span_str(raw), &out, &err);
+	int rc = utf7_decode(zs_span_str(raw), &out, &err);
 
 	if (!want) {
 		assert_int_equal(rc, 0);
