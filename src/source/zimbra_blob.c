@@ -32,7 +32,8 @@ struct blob_inflater {
 struct zimbra_blob {
 	int fd;
 	enum blob_state state;
-	uint64_t at, size; /* of the content */
+	uint64_t at, size; /* of the content that is given; size as the row says, or that of a plain file that has another */
+	struct zs_err flaw; /* what was wrong already when it was opened: said when all was given */
 	struct stat opened;
 	struct blob_inflater *gz; /* NULL: plain */
 	EVP_MD_CTX *hash;	  /* NULL: not compared */
@@ -83,9 +84,11 @@ static int start_hash(struct zimbra_blob *b, struct zs_span digest, struct zs_er
 {
 	if (!digest.n)
 		return 0;
-	if (digest.n != DIGEST_TEXT && digest.n != DIGEST_TEXT_OLD)
-		return zs_fail(err, ZS_SOURCE, "blob %s: its row has a digest of unknown form (%zu characters; SHA-256 has %d, SHA-1 has %d)",
-		    b->where, digest.n, DIGEST_TEXT, DIGEST_TEXT_OLD);
+	if (digest.n != DIGEST_TEXT && digest.n != DIGEST_TEXT_OLD) {
+		(void)zs_fail(&b->flaw, ZS_SOURCE, "blob %s: its row has a digest of unknown form (%zu characters; SHA-256 has %d, SHA-1 has %d)", b->where,
+		    digest.n, DIGEST_TEXT, DIGEST_TEXT_OLD);
+		return 0;
+	}
 	memcpy(b->digest, digest.p, digest.n);
 	b->hash = EVP_MD_CTX_new();
 	if (!b->hash)
@@ -138,10 +141,13 @@ static int start_content(struct zimbra_blob *b, struct zs_err *err)
 	if (n == sizeof magic && magic[0] == 0x1f && magic[1] == 0x8b)
 		return start_inflater(b, err);
 	if (length < b->size)
-		return zs_fail(err, ZS_SOURCE, "blob %s is damaged: cut short: %llu of %llu bytes", b->where, (unsigned long long)length,
+		(void)zs_fail(&b->flaw, ZS_SOURCE, "blob %s is damaged: cut short: %llu of %llu bytes", b->where, (unsigned long long)length,
 		    (unsigned long long)b->size);
-	return zs_fail(err, ZS_SOURCE, "blob %s is damaged: it has %llu bytes, its row says %llu, and it is no gzip", b->where,
-	    (unsigned long long)length, (unsigned long long)b->size);
+	else
+		(void)zs_fail(&b->flaw, ZS_SOURCE, "blob %s is damaged: it has %llu bytes, its row says %llu, and it is no gzip", b->where,
+		    (unsigned long long)length, (unsigned long long)b->size);
+	b->size = length; /* what there is may be all there is: it is given */
+	return 0;
 }
 
 int zimbra_blob_open(const struct zimbra_volumes *v, const struct zimbra_blob_name *name, struct zimbra_blob **out, struct zs_err *err)
@@ -302,6 +308,10 @@ static int read_some(struct zimbra_blob *b, void *p, size_t n, size_t *out_n, st
 	if (b->gz ? read_inflated(b, p, n, out_n, err) < 0 : read_plain(b, p, n, out_n, err) < 0)
 		return -1;
 	if (*out_n == 0) {
+		if (b->flaw.cause != ZS_OK) {
+			*err = b->flaw;
+			return -1;
+		}
 		if (verify_digest(b, err) < 0)
 			return -1;
 		b->state = BLOB_ENDED;

@@ -71,11 +71,11 @@ struct zimbra_blob_name { /* which blob: what a row says */
 int zimbra_volume_path(const struct zimbra_volumes *v, const struct zimbra_blob_name *b, int fallback, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
 
 /*
- * Read a blob: the content as its row describes it.  File length == size: plain; else if it begins 1f 8b: gzip, inflated once; else damaged.  Hashes what it
- * gives and compares with size and digest at the end.
+ * Read a blob: the content as its row describes it.  File length == size: plain; else if it begins 1f 8b: gzip, inflated once; else damaged, and given as it
+ * is.  Hashes what it gives and compares with size and digest at the end.
  */
 struct zimbra_blob;
-/* 1; 0: there is no such file (nor the old form of its name); -1 ZS_SOURCE: cannot be opened, no regular file, damaged (names the path). */
+/* 1; 0: there is no such file (nor the old form of its name); -1 ZS_SOURCE: cannot be opened, no regular file (names the path). */
 int zimbra_blob_open(const struct zimbra_volumes *v, const struct zimbra_blob_name *b, struct zimbra_blob **out, struct zs_err *err) ZS_MUST_USE;
 /* *out_n == 0 at the end, then everything was verified; -1 ZS_SOURCE: cut short, broken gzip, size or digest differ (names path, what was expected, what
  * was found).  digest empty: not compared. */
