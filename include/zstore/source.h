@@ -74,11 +74,13 @@ int zs_source_fill(struct zs_source_handle *h, struct zs_entry *entry, struct zs
  * only flags, folder, dates changed)?  1: the old content is kept, and the item is not opened; 0.  Any thread. */
 int zs_source_same_content(const struct zs_source_handle *h, const struct zs_entry *old);
 /*
- * Items with equal keys have equal content (hard links, equal digests), though they are files of their own: one that comes
- * soon after another is not opened.  2 with the key: what had it before was read and found good; 1 with the key: that is not
- * known, read it; 0: it has none, or cannot be looked at.  The thread of next.
+ * Items with equal keys have equal content, though they are files of their own (hard links whose names are not to be linked again).
+ * same_key: what this item's content would be known by, as far as can be seen without opening it; the thread of next.
+ * read_key: what that is known by which was read, when all of it was and before it is closed; any thread.
+ * An item whose key is that of content which was read and found good is not opened.  1 with the key, 0: there is none.
  */
 int zs_source_same_key(struct zs_source_handle *h, uint64_t out_key[2]);
+int zs_source_read_key(struct zs_source_reader *r, uint64_t out_key[2]);
 /* Any thread. -1 ZS_SOURCE: vanished, not permitted, no longer a regular file; ZS_NOTFOUND: deleted, by those who may, since it
  * was listed: it is left out, and that is no problem (the source has noted it). */
 int zs_source_open(struct zs_source_handle *h, struct zs_source_reader **out, struct zs_err *err) ZS_MUST_USE;
@@ -92,8 +94,13 @@ int zs_source_read(struct zs_source_reader *r, void *p, size_t n, size_t *out_n,
  * the end, -1.  Content without groups: always 0.
  */
 int zs_source_next_group(struct zs_source_reader *r, uint64_t *out_tag, struct zs_err *err) ZS_MUST_USE;
-/* Ends it.  *out_changed: it changed while it was read (size, mtime or ctime moved, or it grew).
- * -1 ZS_SOURCE: the stream turned out to be incomplete (a command that failed). */
+enum zs_source_changed {
+	ZS_CONTENT_AS_LISTED,
+	ZS_CONTENT_CHANGED, /* while it was read (size, mtime or ctime moved, or it grew): a problem */
+	ZS_CONTENT_LATER,   /* whole, but a later version than the item says: none, and read again the next time */
+};
+/* Ends it.  *out_changed: enum zs_source_changed.  -1 ZS_SOURCE: the stream turned out to be incomplete (a command that
+ * failed), or the content not what it should be. */
 int zs_source_close(struct zs_source_reader **r, int *out_changed, struct zs_err *err) ZS_MUST_USE;
 int zs_source_prepare(struct zs_source *s, enum zs_source_phase phase, struct zs_err *err) ZS_MUST_USE;
 /* What the source knows of its coordinates (versions, positions, counts), appended as one JSON object; after the last item
@@ -240,6 +247,7 @@ struct zs_source_ops {
 	void (*failed)(struct zs_source *, unsigned member, unsigned part, const struct zs_err *); /* may be NULL */
 	void (*skip)(struct zs_source *);					   /* may be NULL if it gives no proofs */
 	int (*same_key)(struct zs_source_handle *, uint64_t *);			   /* may be NULL: none has a key */
+	int (*read_key)(struct zs_source_reader *, uint64_t *);			   /* likewise */
 	unsigned (*parts)(struct zs_source *, unsigned member);			   /* may be NULL: no parts */
 	void (*part)(struct zs_source *, unsigned member, unsigned number, struct zs_part_report *);
 	void (*handle_free)(struct zs_source_handle *);

@@ -88,6 +88,11 @@ int zs_source_same_key(struct zs_source_handle *h, uint64_t out_key[2])
 	return h->ops->same_key ? h->ops->same_key(h, out_key) : 0;
 }
 
+int zs_source_read_key(struct zs_source_reader *r, uint64_t out_key[2])
+{
+	return r->ops->read_key ? r->ops->read_key(r, out_key) : 0;
+}
+
 unsigned zs_source_parts(struct zs_source *s, unsigned member)
 {
 	return s->ops->parts ? s->ops->parts(s, member) : 0;

@@ -175,7 +175,6 @@ static void zimbra_free(struct zs_source *base)
 	for (size_t i = 0; i < s->odd_groups_n; i++)
 		zimbra_schema_fini(&s->odd_groups[i].tables);
 	free(s->odd_groups);
-	free(s->seen);
 	zimbra_directory_fini(&s->directory);
 	zimbra_config_free(s->config);
 	zimbra_options_fini(&s->options);
@@ -205,10 +204,6 @@ int zs_source_zimbra_new(const struct zs_server_settings *server, const struct z
 		return zs_fail_nomem(err);
 	s->base.ops = &ops;
 	s->settings = settings;
-	if (!(s->seen = calloc(ZIMBRA_SEEN, sizeof *s->seen))) {
-		free(s);
-		return zs_fail_nomem(err);
-	}
 	(void)pthread_mutex_init(&s->lock, NULL);
 	if (zimbra_options_parse(server, &s->options, err) < 0 || zs_buf_add_span(&s->root, server->root, err) < 0) {
 		zimbra_free(&s->base);

@@ -285,13 +285,23 @@ static int read_inflated(struct zimbra_blob *b, void *p, size_t n, size_t *out_n
 	return 0;
 }
 
+/* Without a digest to tell. */
+static int check_times(const struct zimbra_blob *b, struct zs_err *err)
+{
+	struct stat st;
+
+	if (fstat(b->fd, &st) == 0 && st.st_size == b->opened.st_size && walker_ns(st.st_mtim) == walker_ns(b->opened.st_mtim))
+		return 0;
+	return zs_fail(err, ZS_SOURCE, "blob %s changed while it was read", b->where);
+}
+
 static int verify_digest(struct zimbra_blob *b, struct zs_err *err)
 {
 	uint8_t raw[EVP_MAX_MD_SIZE], text[2 * EVP_MAX_MD_SIZE];
 	unsigned n = 0;
 
 	if (!b->hash)
-		return 0;
+		return check_times(b, err);
 	if (EVP_DigestFinal_ex(b->hash, raw, &n) != 1)
 		return zs_fail(err, ZS_SOURCE, "blob %s: libcrypto cannot end its digest", b->where);
 	(void)EVP_EncodeBlock(text, raw, (int)n);
@@ -342,15 +352,6 @@ int zimbra_blob_read(struct zimbra_blob *b, void *p, size_t n, size_t *out_n, st
 const struct stat *zimbra_blob_stat(const struct zimbra_blob *b)
 {
 	return &b->opened;
-}
-
-int zimbra_blob_changed(const struct zimbra_blob *b)
-{
-	const struct stat *was = &b->opened;
-	struct stat st;
-
-	return fstat(b->fd, &st) < 0 || st.st_size != was->st_size || walker_ns(st.st_mtim) != walker_ns(was->st_mtim) ||
-	    walker_ns(st.st_ctim) != walker_ns(was->st_ctim);
 }
 
 void zimbra_blob_free(struct zimbra_blob *b)

@@ -23,9 +23,9 @@ struct handle {
 
 struct reader {
 	struct zs_source_reader base;
-	struct zimbra_source *source;
-	uint64_t key; /* of the blob's digest; 0: none */
 	struct zimbra_blob *blob; /* NULL: text */
+	uint64_t key[2];	  /* of the blob; key[1] 0: none */
+	int is_later;		  /* than its row in the snapshot says */
 	struct zs_buf text;
 	size_t at;
 	int has_ended;
@@ -129,38 +129,21 @@ static struct zimbra_blob_name name_of(const struct zimbra_row *row)
 	    .locator = row->locator, .digest = row->digest};
 }
 
-static uint64_t digest_key(const struct zimbra_row *row)
+/*
+ * What content is known by: the file, by whichever of its names, with the size and digest that a row wants it to have.  A digest alone
+ * would not do: it may be wrong (it is taken from whoever imports a message), and then only reading tells.
+ */
+static int make_key(const struct stat *st, const struct zimbra_blob_name *name, uint64_t out_key[2])
 {
-	return row->digest.n >= 28 ? zs_hash64(row->size, row->digest) | 1u : 0;
+	const uint64_t file[] = {st->st_dev, st->st_ino, (uint64_t)st->st_size, (uint64_t)st->st_mtim.tv_sec, (uint64_t)st->st_mtim.tv_nsec, name->size};
+
+	if (st->st_nlink < 2 || name->digest.n == 0)
+		return 0;
+	out_key[0] = zs_hash64(zs_hash64(1, zs_span(file, sizeof file)), name->digest);
+	out_key[1] = zs_hash64(zs_hash64(2, zs_span(file, sizeof file)), name->digest) | 1u;
+	return 1;
 }
 
-/* What a blob of this digest was found to be.  A slot may be lost to another digest: then nothing is known. */
-static void see(struct zimbra_source *s, uint64_t key, int is_good)
-{
-	struct zimbra_seen *x = &s->seen[key / 2 % ZIMBRA_SEEN];
-
-	if (key == 0)
-		return;
-	(void)pthread_mutex_lock(&s->lock);
-	if (!is_good || x->key != key || x->state != ZIMBRA_SEEN_BAD) {
-		x->key = key;
-		x->state = is_good ? ZIMBRA_SEEN_GOOD : ZIMBRA_SEEN_BAD;
-	}
-	(void)pthread_mutex_unlock(&s->lock);
-}
-
-static int was_good(struct zimbra_source *s, uint64_t key)
-{
-	const struct zimbra_seen *x = &s->seen[key / 2 % ZIMBRA_SEEN];
-	int rc;
-
-	(void)pthread_mutex_lock(&s->lock);
-	rc = x->key == key && x->state == ZIMBRA_SEEN_GOOD;
-	(void)pthread_mutex_unlock(&s->lock);
-	return rc;
-}
-
-/* Equal digests are equal contents, where a file is linked, or may have been copied from volume to volume. */
 static int same_key(struct zs_source_handle *base, uint64_t out_key[2])
 {
 	const struct handle *h = (const struct handle *)base;
@@ -168,61 +151,79 @@ static int same_key(struct zs_source_handle *base, uint64_t out_key[2])
 	struct zs_buf path = ZS_BUF_INIT;
 	struct zs_err ignored = {0};
 	struct stat st;
-	size_t locals = 0;
-	int found;
+	int rc;
 
-	if (h->what != ZIMBRA_BLOB || digest_key(&h->row) == 0)
+	if (h->what != ZIMBRA_BLOB)
 		return 0;
-	for (size_t i = 0; i < h->source->volumes.n; i++)
-		locals += h->source->volumes.v[i].type != 10;
-	found = zimbra_volume_path(&h->source->volumes, &name, 0, &path, &ignored) == 0 && lstat((const char *)path.p, &st) == 0 &&
-		S_ISREG(st.st_mode) && (st.st_nlink > 1 || locals > 1);
+	rc = zimbra_volume_path(&h->source->volumes, &name, 0, &path, &ignored) == 0 && lstat((const char *)path.p, &st) == 0 && S_ISREG(st.st_mode) &&
+	     make_key(&st, &name, out_key);
 	zs_buf_fini(&path);
-	if (!found)
-		return 0;
-	out_key[0] = digest_key(&h->row);
-	out_key[1] = zs_hash64(out_key[0] + 1, h->row.digest) | 1u;
-	return was_good(h->source, out_key[0]) ? 2 : 1;
-}
-
-static void count(struct zimbra_source *s, uint64_t *counter)
-{
-	(void)pthread_mutex_lock(&s->lock);
-	(*counter)++;
-	(void)pthread_mutex_unlock(&s->lock);
-}
-
-/* The row is asked for again, and the blob opened by what it says now.  As zimbra_blob_open; -1 also ZS_NOTFOUND: deleted. */
-static int open_again(struct handle *h, struct zimbra_blob **out, struct zs_err *err)
-{
-	struct zimbra_source *s = h->source;
-	struct zimbra_batch b = {0};
-	enum zimbra_from from;
-	int rc, is_same = 0;
-
-	if (h->from != ZIMBRA_FROM_ITEMS && h->from != ZIMBRA_FROM_DUMPSTER)
-		return 0;
-	(void)pthread_mutex_lock(&s->lock);
-	rc = zimbra_items_again(s, h->mailbox->group, h->row.mailbox_id, h->row.id, &from, &b, err);
-	(void)pthread_mutex_unlock(&s->lock);
-	if (rc == 0) {
-		zimbra_batch_fini(&b);
-		count(s, &s->deleted_meanwhile);
-		return zs_fail(err, ZS_NOTFOUND, "it was deleted after the snapshot was taken");
-	}
-	if (rc > 0) {
-		const struct zimbra_blob_name now = name_of(&b.rows[0]);
-
-		is_same = now.mod_content == h->row.mod_content;
-		rc = b.rows[0].digest.p ? zimbra_blob_open(&s->volumes, &now, out, err) : 0;
-	}
-	zimbra_batch_fini(&b);
-	if (rc > 0 && !is_same)
-		count(s, &s->rewritten_meanwhile);
 	return rc;
 }
 
-static int open_blob(struct handle *h, struct zimbra_blob **out, struct zs_err *err)
+static int read_key(struct zs_source_reader *base, uint64_t out_key[2])
+{
+	const struct reader *r = (const struct reader *)base;
+
+	memcpy(out_key, r->key, sizeof r->key);
+	return r->key[1] != 0;
+}
+
+/* Is there still a mailbox?  If not, its account was deleted, or moved to another server, in the middle of its backup. */
+static int check_mailbox(struct zimbra_source *s, const struct handle *h, struct zs_err *err)
+{
+	struct sql_result r;
+	int found;
+
+	if (sql_conn_queryf(&s->fresh, &r, err, "SELECT 1 FROM zimbra.mailbox WHERE id=%u", h->row.mailbox_id) < 0)
+		return -1;
+	found = sql_result_next(&r);
+	sql_result_fini(&r);
+	return found ? 0 : zs_fail(err, ZS_SOURCE, "mailbox %u was deleted while it was backed up: item %u was not read before", h->row.mailbox_id, h->row.id);
+}
+
+/* The row as it is now: 1; -1, also ZS_NOTFOUND: it was deleted. */
+static int ask_again(const struct handle *h, struct zimbra_batch *out, struct zs_err *err)
+{
+	struct zimbra_source *s = h->source;
+	int rc;
+
+	(void)pthread_mutex_lock(&s->lock);
+	rc = zimbra_items_again(s, h->mailbox->group, &h->row, h->from, out, err);
+	if (rc == 0 && (rc = check_mailbox(s, h, err)) == 0) {
+		h->mailbox->deleted++;
+		rc = zs_fail(err, ZS_NOTFOUND, "it was deleted after the snapshot was taken");
+	}
+	(void)pthread_mutex_unlock(&s->lock);
+	if (rc < 0 && err->cause == ZS_NOTFOUND)
+		zimbra_note(s, ZS_NOTE_INFO, "%s: item %u was deleted after the snapshot was taken, before it was read", h->mailbox->name, h->row.id);
+	return rc;
+}
+
+/* By what its row says now: moved to another volume, to the dumpster, or a later version.  As zimbra_blob_open; -1 also ZS_NOTFOUND. */
+static int open_again(const struct handle *h, struct reader *out, struct zs_err *err)
+{
+	struct zimbra_batch b = {0};
+	int rc = ask_again(h, &b, err);
+
+	if (rc > 0) {
+		const struct zimbra_blob_name now = name_of(&b.rows[0]);
+
+		rc = now.digest.p || now.locator.p ? zimbra_blob_open(&h->source->volumes, &now, &out->blob, err) : 0;
+		out->is_later = now.size != h->row.size || !zs_span_eq(now.digest, h->row.digest);
+		if (rc > 0 && !make_key(zimbra_blob_stat(out->blob), &now, out->key))
+			out->key[1] = 0;
+	}
+	zimbra_batch_fini(&b);
+	if (rc > 0 && out->is_later) {
+		(void)pthread_mutex_lock(&h->source->lock);
+		h->mailbox->rewritten++;
+		(void)pthread_mutex_unlock(&h->source->lock);
+	}
+	return rc;
+}
+
+static int open_blob(const struct handle *h, struct reader *out, struct zs_err *err)
 {
 	const struct zimbra_blob_name name = name_of(&h->row);
 	struct zs_buf path = ZS_BUF_INIT;
@@ -231,7 +232,9 @@ static int open_blob(struct handle *h, struct zimbra_blob **out, struct zs_err *
 
 	if (!h->row.digest.p && !h->row.locator.p)
 		return zs_fail(err, ZS_SOURCE, "item %u of mailbox %u has no blob", h->row.id, h->row.mailbox_id);
-	rc = zimbra_blob_open(&h->source->volumes, &name, out, err);
+	rc = zimbra_blob_open(&h->source->volumes, &name, &out->blob, err);
+	if (rc > 0 && !make_key(zimbra_blob_stat(out->blob), &name, out->key))
+		out->key[1] = 0;
 	if (rc == 0)
 		rc = open_again(h, out, err);
 	if (rc != 0)
@@ -259,12 +262,11 @@ static int make_vcard(const struct handle *h, struct zs_buf *out, struct zs_err 
 }
 
 /* The blob itself is an entry of its own: what is wrong with it is said there. */
-static int make_calendar(struct handle *h, struct zs_buf *out, struct zs_err *err)
+static int make_calendar(const struct handle *h, struct reader *r, struct zs_err *err)
 {
 	struct zs_buf bytes = ZS_BUF_INIT;
-	struct zimbra_blob *blob = NULL;
 	size_t n = 0;
-	int rc = open_blob(h, &blob, err);
+	int rc = open_blob(h, r, err);
 
 	if (rc == 0 && h->row.size > CALENDAR_BYTES)
 		rc = zs_fail(err, ZS_SOURCE, "item %u of mailbox %u is too large a calendar item to look into", h->row.id, h->row.mailbox_id);
@@ -272,7 +274,7 @@ static int make_calendar(struct handle *h, struct zs_buf *out, struct zs_err *er
 		if (rc == 0)
 			rc = zs_buf_reserve(&bytes, 64u << 10, err);
 		if (rc == 0)
-			rc = zimbra_blob_read(blob, bytes.p + bytes.n, 64u << 10, &n, err);
+			rc = zimbra_blob_read(r->blob, bytes.p + bytes.n, 64u << 10, &n, err);
 		if (rc == 0)
 			bytes.n += n;
 	} while (rc == 0 && n > 0);
@@ -280,9 +282,11 @@ static int make_calendar(struct handle *h, struct zs_buf *out, struct zs_err *er
 		zs_err_clear(err);
 		rc = 0;
 	}
-	if (rc == 0 && zimbra_calendar_extract(zs_buf_span(&bytes), out, err) < 0)
+	if (rc == 0 && zimbra_calendar_extract(zs_buf_span(&bytes), &r->text, err) < 0)
 		rc = -1;
-	zimbra_blob_free(blob);
+	zimbra_blob_free(r->blob);
+	r->blob = NULL; /* the reader is of the text */
+	r->key[1] = 0;
 	zs_buf_fini(&bytes);
 	return rc;
 }
@@ -291,20 +295,18 @@ static int make_calendar(struct handle *h, struct zs_buf *out, struct zs_err *er
 
 static int open_item(struct zs_source_handle *base, struct zs_source_reader **out, struct zs_err *err)
 {
-	struct handle *h = (struct handle *)base;
+	const struct handle *h = (const struct handle *)base;
 	struct reader *r = calloc(1, sizeof *r);
 	int rc;
 
 	if (!r)
 		return zs_fail_nomem(err);
-	*r = (struct reader){.base = {&table}, .source = h->source, .key = h->what == ZIMBRA_BLOB ? digest_key(&h->row) : 0};
+	r->base.ops = &table;
 	if (h->what == ZIMBRA_BLOB)
-		rc = open_blob(h, &r->blob, err);
+		rc = open_blob(h, r, err);
 	else
-		rc = h->what == ZIMBRA_VCARD ? make_vcard(h, &r->text, err) : make_calendar(h, &r->text, err);
+		rc = h->what == ZIMBRA_VCARD ? make_vcard(h, &r->text, err) : make_calendar(h, r, err);
 	if (rc < 0) {
-		if (err->cause == ZS_SOURCE)
-			see(h->source, r->key, 0);
 		zs_buf_fini(&r->text);
 		free(r);
 		return -1;
@@ -341,14 +343,13 @@ static int read_item(struct zs_source_reader *base, void *p, size_t n, size_t *o
 	return -1;
 }
 
+/* Size and digest tell whether it changed: another link to the file would move its ctime. */
 static int close_item(struct zs_source_reader *base, int *out_changed, struct zs_err *err)
 {
 	struct reader *r = (struct reader *)base;
 	struct zs_err why = r->why;
 
-	*out_changed = 0; /* size and digest tell; another link to the file moves its ctime */
-	if (r->blob && (why.cause == ZS_SOURCE || r->has_ended))
-		see(r->source, r->key, why.cause != ZS_SOURCE);
+	*out_changed = r->is_later ? ZS_CONTENT_LATER : ZS_CONTENT_AS_LISTED;
 	zimbra_blob_free(r->blob);
 	zs_buf_fini(&r->text);
 	free(r);
@@ -362,6 +363,7 @@ static const struct zs_source_ops table = {
 	.fill = fill,
 	.same_content = same_content,
 	.same_key = same_key,
+	.read_key = read_key,
 	.open = open_item,
 	.read = read_item,
 	.close = close_item,

@@ -254,27 +254,34 @@ int zimbra_items_fetch(struct zimbra_source *s, const struct zimbra_mailbox *m, 
 	return rc;
 }
 
-int zimbra_items_again(struct zimbra_source *s, uint32_t group, uint32_t mailbox_id, uint32_t id, enum zimbra_from *from, struct zimbra_batch *out,
-    struct zs_err *err)
+static int ask_again(struct zimbra_source *s, uint32_t group, const struct zimbra_row *row, enum zimbra_from from, struct zimbra_batch *out, struct zs_err *err)
 {
 	struct zs_buf q = ZS_BUF_INIT;
-	int rc = 0;
+	int rc;
+
+	out->n = 0;
+	if (!zimbra_schema_find(zimbra_schema_of(s, group), froms[from].table))
+		return 0;
+	rc = add_select(s, from, group, &q, err);
+	if (rc == 0)
+		rc = froms[from].is_revision ? zs_buf_printf(&q, err, "%u AND item_id=%u AND version=%u", row->mailbox_id, row->id, row->version)
+					     : zs_buf_printf(&q, err, "%u AND id=%u", row->mailbox_id, row->id);
+	if (rc == 0)
+		rc = run(&s->fresh, row->mailbox_id, zs_buf_span(&q), out, err);
+	zs_buf_fini(&q);
+	return rc < 0 ? -1 : out->n > 0;
+}
+
+int zimbra_items_again(struct zimbra_source *s, uint32_t group, const struct zimbra_row *row, enum zimbra_from from, struct zimbra_batch *out,
+    struct zs_err *err)
+{
+	enum zimbra_from dumpster = froms[from].is_revision ? ZIMBRA_FROM_DUMPSTER_REVISIONS : ZIMBRA_FROM_DUMPSTER;
+	int rc;
 
 	if ((!s->fresh.my || s->fresh.is_lost) && (sql_conn_close(&s->fresh), zimbra_connect_sql(s, &s->fresh, err)) < 0)
 		return -1;
-	for (*from = ZIMBRA_FROM_ITEMS; *from <= ZIMBRA_FROM_DUMPSTER; (*from)++) {
-		if (!zimbra_schema_find(zimbra_schema_of(s, group), froms[*from].table))
-			continue;
-		zs_buf_clear(&q);
-		if ((rc = add_select(s, *from, group, &q, err)) == 0)
-			rc = zs_buf_printf(&q, err, "%u AND id=%u", mailbox_id, id);
-		if (rc == 0)
-			rc = run(&s->fresh, mailbox_id, zs_buf_span(&q), out, err);
-		if (rc < 0 || out->n > 0)
-			break;
-	}
-	zs_buf_fini(&q);
-	return rc < 0 ? -1 : out->n > 0;
+	rc = ask_again(s, group, row, from, out, err);
+	return rc == 0 && from != dumpster ? ask_again(s, group, row, dumpster, out, err) : rc;
 }
 
 void zimbra_batch_fini(struct zimbra_batch *b)

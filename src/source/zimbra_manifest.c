@@ -66,6 +66,9 @@ int zimbra_manifest_state(struct zimbra_source *s, const struct zimbra_mailbox *
 	    zs_buf_printf(out, err, ",\"mailbox\":%u,\"group\":%u,\"items\":%llu,\"highest_change\":%llu,\"state\":\"%s\",\"problems\":%llu", m->id, m->group,
 		(unsigned long long)m->items, (unsigned long long)m->highest, state_of(m), (unsigned long long)m->problems) < 0)
 		return -1;
+	if (m->deleted + m->rewritten > 0 && zs_buf_printf(out, err, ",\"deleted_meanwhile\":%llu,\"rewritten_meanwhile\":%llu",
+		(unsigned long long)m->deleted, (unsigned long long)m->rewritten) < 0)
+		return -1;
 	if (m->problems > 0 && (zs_buf_printf(out, err, ",\"why\":") < 0 || zs_buf_json(out, zs_span_str(m->why), err) < 0))
 		return -1;
 	return zs_buf_printf(out, err, "}\n");
@@ -97,16 +100,21 @@ static int add_accounts(struct zimbra_source *s, struct zs_buf *out, struct zs_e
 
 int zimbra_manifest_detail(struct zimbra_source *s, struct zs_buf *out, struct zs_err *err)
 {
+	uint64_t deleted = 0, rewritten = 0;
 	char when[32];
 
 	if (!s->is_frozen)
 		return 0;
+	for (size_t i = 0; i < s->mailboxes_n; i++) {
+		deleted += s->mailboxes[i].deleted;
+		rewritten += s->mailboxes[i].rewritten;
+	}
 	if (zs_buf_printf(out, err, "{\"server\":") < 0 || zs_buf_json(out, zs_span_str(s->version), err) < 0 ||
 	    zs_buf_printf(out, err, ",\"schema\":") < 0 || zs_buf_json(out, zs_span_str(s->db_version), err) < 0 ||
 	    zs_buf_printf(out, err, ",\"snapshot_time\":\"%s\",\"position\":", zs_time_iso(s->time_ns, when)) < 0 ||
 	    (*s->position ? zs_buf_json(out, zs_span_str(s->position), err) : zs_buf_printf(out, err, "null")) < 0 ||
 	    zs_buf_printf(out, err, ",\"rows\":%llu,\"deleted_meanwhile\":%llu,\"rewritten_meanwhile\":%llu", (unsigned long long)s->rows.counted,
-		(unsigned long long)s->deleted_meanwhile, (unsigned long long)s->rewritten_meanwhile) < 0 ||
+		(unsigned long long)deleted, (unsigned long long)rewritten) < 0 ||
 	    zs_buf_printf(out, err, ",\"warnings\":[") < 0)
 		return -1;
 	for (size_t i = 0; i < s->warnings.n; i++)

@@ -80,8 +80,7 @@ int zimbra_blob_open(const struct zimbra_volumes *v, const struct zimbra_blob_na
 /* *out_n == 0 at the end, then everything was verified; -1 ZS_SOURCE: cut short, broken gzip, size or digest differ (names path, what was expected, what
  * was found).  digest empty: not compared. */
 int zimbra_blob_read(struct zimbra_blob *b, void *p, size_t n, size_t *out_n, struct zs_err *err) ZS_MUST_USE;
-const struct stat *zimbra_blob_stat(const struct zimbra_blob *b); /* of the open file */
-int zimbra_blob_changed(const struct zimbra_blob *b); /* size, mtime or ctime moved since it was opened (fstat) */
+const struct stat *zimbra_blob_stat(const struct zimbra_blob *b); /* of the open file, when it was opened */
 void zimbra_blob_free(struct zimbra_blob *b);
 
 /* -------------------------------------------------------------- zimbra_options.c */
@@ -153,6 +152,7 @@ struct zimbra_mailbox { /* an account on this server, with its mailbox */
 	uint64_t items, highest; /* rows in mail_item, highest change number */
 	uint64_t tables;	/* with the probe: bit n: there are rows in table n of the group's schema (the first 64 of them) */
 	uint64_t problems;	/* under the source's lock */
+	uint64_t deleted, rewritten; /* likewise: after the snapshot, before they were read */
 	int has_failed;		/* likewise */
 	int is_unchanged;	/* taken from the previous snapshot */
 	char why[240];		/* likewise: the first problem */
@@ -227,15 +227,12 @@ int zimbra_items_list(struct zimbra_source *s, struct zimbra_mailbox *m, enum zi
 #define ZIMBRA_BATCH 500
 int zimbra_items_fetch(struct zimbra_source *s, const struct zimbra_mailbox *m, enum zimbra_from from, const struct zimbra_key *keys, size_t n,
     struct zimbra_batch *out, struct zs_err *err) ZS_MUST_USE;
-/* One row as it is now, outside of the snapshot: 1, 0 it is gone, -1.  *from: where it is. */
-int zimbra_items_again(struct zimbra_source *s, uint32_t group, uint32_t mailbox_id, uint32_t id, enum zimbra_from *from, struct zimbra_batch *out,
+/* A row that is from there, as it is now, outside of the snapshot: 1, also if it is in the dumpster now; 0 it is gone, -1.  Under the source's lock. */
+int zimbra_items_again(struct zimbra_source *s, uint32_t group, const struct zimbra_row *row, enum zimbra_from from, struct zimbra_batch *out,
     struct zs_err *err) ZS_MUST_USE;
 void zimbra_batch_fini(struct zimbra_batch *b);
 
 /* ---------------------------------------------------------------- zimbra_handle.c */
-
-#define ZIMBRA_SEEN 65536u
-struct zimbra_seen { uint64_t key; enum { ZIMBRA_SEEN_NOTHING, ZIMBRA_SEEN_GOOD, ZIMBRA_SEEN_BAD } state; }; /* of a digest: what its blob was found to be */
 
 enum zimbra_what { ZIMBRA_BLOB, ZIMBRA_VCARD, ZIMBRA_CALENDAR };
 struct zimbra_where { /* what a handle must know of where its row is from */
@@ -331,7 +328,6 @@ struct zimbra_source {
 	struct zimbra_schema server_tables, group_tables; /* group_tables: as most groups have them */
 	struct { uint32_t group; struct zimbra_schema tables; } *odd_groups;
 	size_t odd_groups_n;
-	struct zimbra_seen *seen; /* ZIMBRA_SEEN of them; under lock */
 	struct zimbra_mailbox *mailboxes;
 	size_t mailboxes_n, mailboxes_cap;
 	struct zimbra_walk walk;
@@ -339,7 +335,6 @@ struct zimbra_source {
 	int64_t time_ns;	/* of the snapshot */
 	int is_connected, is_frozen, is_listed;
 	char db_version[32], position[256], version[64];
-	uint64_t deleted_meanwhile, rewritten_meanwhile; /* under lock */
 	struct zs_strings warnings;
 };
 void zimbra_note(struct zimbra_source *s, enum zs_note_level level, const char *fmt, ...) ZS_PRINTF(3, 4);

@@ -278,6 +278,8 @@ static void backup_close(struct backup *b)
 		zs_err_clear(&ignored); /* the first error has been reported already */
 	zs_tree_builder_free(b->tree);
 	backup_links_free(b->sink_links);
+	backup_links_free(b->shared);
+	(void)pthread_mutex_destroy(&b->shared_lock);
 }
 
 static int backup_write(struct backup *b, struct zs_err *err)
@@ -289,6 +291,7 @@ static int backup_write(struct backup *b, struct zs_err *err)
 
 	if (zs_store_begin(b->store, ZS_SESSION_WRITER, &b->txn, err) < 0)
 		return -1;
+	(void)pthread_mutex_init(&b->shared_lock, NULL);
 	if (list_snapshots(b, &snapshots, err) < 0)
 		goto out;
 	previous = previous_of(&snapshots, b->settings);
@@ -296,7 +299,7 @@ static int backup_write(struct backup *b, struct zs_err *err)
 		b->progress.files_total = previous->totals.files;
 		b->progress.bytes_total = previous->totals.bytes;
 	}
-	if (!(b->sink_links = backup_links_new())) {
+	if (!(b->sink_links = backup_links_new()) || !(b->shared = backup_links_new())) {
 		zs_fail_nomem(err);
 		goto out;
 	}

@@ -29,7 +29,7 @@ int backup_links_find(const struct links *l, uint64_t dev, uint64_t ino, struct 
 enum item_action {
 	ITEM_READY, /* encoded is the whole entry: reused from the previous tree, or without content */
 	ITEM_READ,  /* read the content through the handle */
-	ITEM_META,  /* encoded is the old entry: its content stays, the rest is new */
+	ITEM_META,  /* encoded is an entry that has the content: the item's own of before, or another one's; the rest is new */
 	ITEM_LINK,  /* another name of an inode that was read before: only what belongs to the name is filled in */
 };
 
@@ -39,8 +39,6 @@ struct item {
 	unsigned member; /* of the source set */
 	unsigned part;	 /* of the member */
 	int known; /* the previous tree had this path */
-	int is_keyed;		/* key says what else has this content, but it is no hard link */
-	uint64_t key[2];
 	struct zs_span path, encoded;
 	struct zs_entry entry;
 	struct zs_source_handle *handle;
@@ -64,7 +62,7 @@ struct record {
 	enum record_type type;
 	enum zs_kind kind;	/* CHUNK */
 	uint8_t change;		/* ENTRY, LINK: enum change */
-	uint8_t is_keyed;	/* ENTRY, LINK: link_* is a key of the content */
+	uint8_t is_shared;	/* ENTRY: link_* is the key of content that others may have, no hard link */
 	uint16_t member;	/* of the source set */
 	uint32_t part;		/* of the member */
 	struct zs_id id;	/* CHUNK */
@@ -99,6 +97,8 @@ struct backup {
 	struct zs_tree_io tree_io;	 /* put: into the transaction */
 	struct zs_tree_builder *tree;	 /* the sink's */
 	struct links *sink_links;	 /* the sink's */
+	struct links *shared;		 /* content that was read and found good, by its keys; under shared_lock */
+	pthread_mutex_t shared_lock;
 	struct zs_progress progress;	 /* the sink's */
 	uint64_t item_bytes;		 /* the sink's: of the item under way, for progress only */
 	struct zs_backup_member anyone;	 /* the sink's: counts that nobody asked for */

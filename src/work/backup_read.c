@@ -19,6 +19,8 @@ struct reader { /* one worker's */
 	uint8_t inline_bytes[ZS_INLINE_MAX];
 	struct batch *batch;   /* being filled */
 	const struct item *item; /* at hand */
+	int has_key;		 /* of what was read of it */
+	uint64_t key[2];
 	struct zs_emitter *out;
 };
 
@@ -123,7 +125,7 @@ static int on_recipe(void *ctx, struct zs_span ops, struct zs_err *err)
 }
 
 /* How reading one item ended: what is wrong with the item is a problem, what is wrong with us is an error. */
-enum outcome { READ_WHOLE, READ_UNSTABLE, READ_FAILED };
+enum outcome { READ_WHOLE, READ_LATER, READ_UNSTABLE, READ_FAILED };
 
 static enum outcome item_problem(struct reader *r, const struct item *it, const struct zs_err *why, enum outcome outcome)
 {
@@ -243,6 +245,7 @@ static int read_content(struct reader *r, const struct item *it, struct zs_entry
 	rc = zs_splitter_begin(r->splitter, it->content, &sink, err);
 	if (rc == 0)
 		rc = feed_all(r, in, it, &res, err);
+	r->has_key = rc == 0 && zs_source_read_key(in, r->key);
 	if (zs_source_close(&in, &changed, &why) < 0 && rc == 0)
 		*outcome = item_problem(r, it, &why, READ_UNSTABLE);
 	if (rc < 0 && err->cause == ZS_SOURCE) {
@@ -251,10 +254,13 @@ static int read_content(struct reader *r, const struct item *it, struct zs_entry
 	}
 	if (rc < 0)
 		return -1;
-	if (changed) {
+	if (changed == ZS_CONTENT_CHANGED) {
 		(void)zs_fail(&why, ZS_SOURCE, "changed while it was being read");
 		*outcome = item_problem(r, it, &why, READ_UNSTABLE);
+	} else if (changed == ZS_CONTENT_LATER) {
+		*outcome = READ_LATER;
 	}
+	r->has_key &= *outcome == READ_WHOLE || *outcome == READ_LATER;
 	return finish_content(r, e, &res, &m, err);
 }
 
@@ -278,9 +284,9 @@ static int add_entry(struct reader *r, const struct item *it, const struct zs_en
 	}
 	rec.entry_bytes = r->batch->data.n - rec.entry_at;
 	if (it->action != ITEM_READY && e->kind == ZS_ENTRY_FILE) {
-		rec.is_keyed = it->is_keyed != 0;
-		rec.link_dev = it->is_keyed ? it->key[0] : e->link_dev;
-		rec.link_ino = it->is_keyed ? it->key[1] : e->link_ino;
+		rec.is_shared = r->has_key != 0;
+		rec.link_dev = r->has_key ? r->key[0] : e->link_dev;
+		rec.link_ino = r->has_key ? r->key[1] : e->link_ino;
 	}
 	return backup_batch_add(r->batch, &rec, err);
 }
@@ -306,7 +312,7 @@ static int keep_content(const struct item *it, struct zs_entry *e, struct zs_err
 	struct zs_entry old;
 
 	if (zs_format_entry_decode(it->encoded, &old, err) < 0)
-		return zs_context(err, "previous snapshot's tree");
+		return zs_context(err, "an entry with the same content");
 	backup_take_content(e, &old);
 	return 0;
 }
@@ -318,6 +324,7 @@ static int read_item(struct reader *r, const struct item *it, struct zs_err *err
 	struct zs_err why = {0};
 
 	r->item = it;
+	r->has_key = 0;
 	if (it->action == ITEM_READY)
 		return add_entry(r, it, &e, 0, err);
 	zs_buf_clear(&r->storage);
@@ -330,10 +337,10 @@ static int read_item(struct reader *r, const struct item *it, struct zs_err *err
 	if (outcome == READ_WHOLE && it->action == ITEM_READ && e.kind == ZS_ENTRY_FILE &&
 	    read_content(r, it, &e, &outcome, err) < 0)
 		return -1;
-	if (outcome == READ_UNSTABLE) {
+	if (outcome == READ_UNSTABLE)
 		e.flags |= ZS_ENTRY_UNSTABLE;
+	if (outcome != READ_WHOLE)
 		e.identity = 0;
-	}
 	/* An entry with a size has content: the sink takes both from the name that was read. */
 	if (it->action == ITEM_LINK)
 		e.size = 0;

@@ -22,6 +22,7 @@ struct scan {
 	int old_valid;
 	int prove_reused; /* packs are condemned: what is reused must be shown to be elsewhere */
 	struct links *links;
+	struct zs_buf shared_bytes; /* an entry that has the current item's content */
 	struct job *job;
 };
 
@@ -88,14 +89,13 @@ static int scan_room(struct scan *s, size_t bytes, uint64_t content, struct zs_e
 	return 0;
 }
 
-/* How an item is to be made into an entry; key: of content that several have, or NULL. */
-struct verdict { enum item_action action; int known; struct zs_span encoded; const uint64_t *key; };
+/* How an item is to be made into an entry. */
+struct verdict { enum item_action action; int known; struct zs_span encoded; };
 
 static int scan_add(struct scan *s, struct zs_source_item *src, const struct verdict *v, struct zs_err *err)
 {
 	enum item_action action = v->action;
 	struct zs_span encoded = v->encoded;
-	const uint64_t *key = v->key;
 	int known = v->known;
 	const struct zs_entry *e = &src->entry;
 	uint64_t content = action == ITEM_READ ? e->size : 0;
@@ -105,9 +105,6 @@ static int scan_add(struct scan *s, struct zs_source_item *src, const struct ver
 		return -1;
 	it = &s->job->items[s->job->count++];
 	*it = (struct item){.action = action, .content = src->content, .member = src->member, .part = src->part, .known = known};
-	it->is_keyed = key != NULL;
-	if (key)
-		memcpy(it->key, key, sizeof it->key);
 	it->path = job_keep(s->job, src->path);
 	it->encoded = job_keep(s->job, encoded);
 	if (action != ITEM_READY) {
@@ -252,26 +249,46 @@ static int scan_reusable(struct scan *s, const struct zs_source_item *src, enum 
 	return 0;
 }
 
-/* Was the same content read not long ago, or will be?  Then this is another name of it. */
+/* Has another item, that was read already, the same content?  1 with its entry in s->shared_bytes, 0, -1 */
+static int scan_shared(struct scan *s, struct zs_source_item *src, struct zs_err *err)
+{
+	struct backup *b = s->b;
+	struct zs_span entry;
+	uint64_t key[2];
+	int rc;
+
+	if (!zs_source_same_key(src->handle, key))
+		return 0;
+	zs_buf_clear(&s->shared_bytes);
+	(void)pthread_mutex_lock(&b->shared_lock);
+	rc = backup_links_find(b->shared, key[0], key[1], &entry);
+	if (rc > 0 && zs_buf_add_span(&s->shared_bytes, entry, err) < 0)
+		rc = -1;
+	(void)pthread_mutex_unlock(&b->shared_lock);
+	return rc;
+}
+
+/* What must be read, unless it is another name of what was read, or will be. */
 static int scan_new(struct scan *s, struct zs_source_item *src, int known, struct zs_err *err)
 {
 	const struct zs_entry *e = &src->entry;
-	uint64_t key[2] = {e->link_dev, e->link_ino};
 	struct verdict v = {.action = ITEM_READ, .known = known};
-	int is_same = 2; /* a hard link is */
 	struct zs_span unused;
+	int shared;
 
-	if (e->kind == ZS_ENTRY_FILE && src->handle && e->link_ino == 0 && (is_same = zs_source_same_key(src->handle, key)) > 0)
-		v.key = key;
-	if (e->kind != ZS_ENTRY_FILE || key[1] == 0 || !src->handle)
+	if (e->kind != ZS_ENTRY_FILE || !src->handle)
 		return scan_add(s, src, &v, err);
-	if (!backup_links_find(s->links, key[0], key[1], &unused)) {
-		if (backup_links_add(s->links, key[0], key[1], zs_span(NULL, 0), err) < 0)
+	if (e->link_ino == 0) {
+		if ((shared = scan_shared(s, src, err)) < 0)
 			return -1;
-	} else if (is_same == 2) {
+		if (shared) {
+			v.action = ITEM_META;
+			v.encoded = zs_buf_span(&s->shared_bytes);
+		}
+	} else if (backup_links_find(s->links, e->link_dev, e->link_ino, &unused)) {
 		v.action = ITEM_LINK;
-	} else {
-		v.key = NULL; /* read for itself; the first one stands for the key */
+	} else if (backup_links_add(s->links, e->link_dev, e->link_ino, zs_span(NULL, 0), err) < 0) {
+		return -1;
 	}
 	return scan_add(s, src, &v, err);
 }
@@ -419,5 +436,6 @@ out:
 	zs_tree_cursor_free(s.old);
 	zs_buf_fini(&s.old_path);
 	zs_buf_fini(&s.old_bytes);
+	zs_buf_fini(&s.shared_bytes);
 	return rc;
 }

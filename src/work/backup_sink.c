@@ -87,11 +87,26 @@ static void count_entry(struct backup *b, const struct record *rec, const struct
 	b->progress.bytes += e->kind == ZS_ENTRY_FILE ? e->size : 0;
 }
 
+/* From now on the scan may give this content to other items: its chunks are stored. */
+static int share(struct backup *b, const struct record *rec, struct zs_span encoded, struct zs_err *err)
+{
+	struct zs_span unused;
+	int rc = 0;
+
+	(void)pthread_mutex_lock(&b->shared_lock);
+	if (!backup_links_find(b->shared, rec->link_dev, rec->link_ino, &unused))
+		rc = backup_links_add(b->shared, rec->link_dev, rec->link_ino, encoded, err);
+	(void)pthread_mutex_unlock(&b->shared_lock);
+	return rc;
+}
+
 static int sink_entry(struct backup *b, const struct record *rec, struct zs_span path, struct zs_span encoded, struct zs_err *err)
 {
 	struct zs_entry e;
 
-	if (rec->link_ino != 0 && rec->type == RECORD_ENTRY &&
+	if (rec->is_shared && encoded.n > 0 && share(b, rec, encoded, err) < 0)
+		return -1;
+	if (!rec->is_shared && rec->link_ino != 0 && rec->type == RECORD_ENTRY &&
 	    backup_links_add(b->sink_links, rec->link_dev, rec->link_ino, encoded, err) < 0)
 		return -1;
 	if (encoded.n == 0) /* could not be read: named already */
@@ -104,7 +119,7 @@ static int sink_entry(struct backup *b, const struct record *rec, struct zs_span
 	return zs_tree_builder_add(b->tree, path, encoded, err);
 }
 
-/* Another name of the same file: all of it, with this name's own item data. */
+/* Another name of a file that came before: its content, this name's own item data. */
 static void merge_link(const struct zs_entry *first, const struct zs_entry *name, struct zs_entry *out)
 {
 	*out = *first;
@@ -118,48 +133,25 @@ static void merge_link(const struct zs_entry *first, const struct zs_entry *name
 	out->item_date_ns = name->item_date_ns;
 }
 
-/* Another file with the same content. */
-static void merge_equal(const struct zs_entry *first, const struct zs_entry *name, struct zs_entry *out)
-{
-	*out = *name;
-	backup_take_content(out, first);
-	if (!(first->flags & ZS_ENTRY_UNSTABLE))
-		return;
-	out->flags |= ZS_ENTRY_UNSTABLE;
-	out->identity = 0;
-}
-
-static void link_problem(struct backup *b, const struct record *rec, struct zs_span path, const char *text)
-{
-	struct zs_err why = {0};
-
-	(void)zs_fail(&why, ZS_SOURCE, "%s", text);
-	zs_backup_problem(b->problems, path, &why);
-	zs_source_failed(b->settings->source, rec->member, rec->part, &why);
-}
-
-/* Content that came before, under another name. */
 static int sink_link(struct backup *b, const struct record *rec, struct zs_span path, struct zs_span encoded, struct zs_err *err)
 {
 	struct zs_buf merged = ZS_BUF_INIT;
 	struct zs_span first_bytes;
 	struct zs_entry e, first, name;
+	struct zs_err why = {0};
 	int rc = -1;
 
 	if (encoded.n == 0)
 		return 0;
 	if (!backup_links_find(b->sink_links, rec->link_dev, rec->link_ino, &first_bytes) || first_bytes.n == 0) {
-		link_problem(b, rec, path, "the file could not be read under another of its names");
+		(void)zs_fail(&why, ZS_SOURCE, "the file could not be read under another of its names");
+		zs_backup_problem(b->problems, path, &why);
+		zs_source_failed(b->settings->source, rec->member, rec->part, &why);
 		return 0;
 	}
 	if (zs_format_entry_decode(first_bytes, &first, err) < 0 || zs_format_entry_decode(encoded, &name, err) < 0)
 		goto out;
-	if (rec->is_keyed)
-		merge_equal(&first, &name, &e);
-	else
-		merge_link(&first, &name, &e);
-	if (rec->is_keyed && (e.flags & ZS_ENTRY_UNSTABLE))
-		link_problem(b, rec, path, "it is the same file as one named before, and not as it should be");
+	merge_link(&first, &name, &e);
 	if (zs_format_entry_encode(&e, &merged, err) < 0)
 		goto out;
 	count_entry(b, rec, &e);
