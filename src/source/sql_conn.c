@@ -142,6 +142,16 @@ struct zs_span sql_result_get(const struct sql_result *r, unsigned column)
 	return zs_span(r->row[column], r->lengths[column]);
 }
 
+uint64_t sql_result_number(const struct sql_result *r, unsigned column)
+{
+	struct zs_span s = sql_result_get(r, column);
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++)
+		n = n * 10 + (s.p[i] - '0');
+	return n;
+}
+
 int sql_result_column(const struct sql_result *r, const char *name)
 {
 	const MYSQL_FIELD *fields = mysql_fetch_fields(r->res);

@@ -51,6 +51,7 @@ int sql_conn_query(struct sql_conn *c, struct zs_span statement, struct sql_resu
 int sql_conn_queryf(struct sql_conn *c, struct sql_result *out, struct zs_err *err, const char *fmt, ...) ZS_PRINTF(4, 5) ZS_MUST_USE;
 int sql_result_next(struct sql_result *r); /* 1 with the next row, 0 */
 struct zs_span sql_result_get(const struct sql_result *r, unsigned column); /* p NULL: SQL NULL; borrowed until the next row */
+uint64_t sql_result_number(const struct sql_result *r, unsigned column); /* the digits it begins with; 0: NULL, or none */
 int sql_result_column(const struct sql_result *r, const char *name); /* its number, or -1 */
 void sql_result_fini(struct sql_result *r);
 

@@ -37,41 +37,33 @@ int zimbra_connect_sql(const struct zimbra_source *s, struct sql_conn *out, stru
 	return zs_context(err, "Zimbra's database (see mysql_socket, mysql_port, zimbra_mysql_user and zimbra_mysql_password in %s)", s->options.config_path);
 }
 
-/* Without these it is a Zimbra before 8.0, or none. */
+#define NEEDED "'mailbox_id','id','type','folder_id','date','size','locator','blob_digest','unread','flags','tag_names','name','subject','metadata','mod_metadata','mod_content'"
+#define NEEDED_N 16
+
+/* Without these columns it is a Zimbra before 8.0, or none: if no database of mailboxes has them. */
 static int check_schema(struct zimbra_source *s, struct zs_err *err)
 {
-	static const char *const needed[] = {"mailbox_id", "id", "type", "folder_id", "date", "size", "locator", "blob_digest", "unread", "flags",
-	    "tag_names", "name", "subject", "metadata", "mod_metadata", "mod_content", NULL};
-	struct zimbra_schema groups = {0};
+	unsigned all = 0, good = 0;
 	struct sql_result r;
-	char database[32] = "";
-	int rc = sql_conn_queryf(&s->conn, &r, err, "SELECT group_id FROM zimbra.mailbox ORDER BY id LIMIT 1");
+	int rc;
 
+	if (!zimbra_schema_find(&s->server_tables, "mailbox"))
+		return zs_fail(err, ZS_SOURCE, "this database does not look like Zimbra's: there is no table zimbra.mailbox");
+	rc = sql_conn_queryf(&s->conn, &r, err, "SELECT COUNT(*) FROM information_schema.COLUMNS WHERE TABLE_SCHEMA REGEXP '^mboxgroup[0-9]+$' AND TABLE_NAME='mail_item' "
+						"AND COLUMN_NAME IN (" NEEDED ") GROUP BY TABLE_SCHEMA");
 	if (rc < 0)
-		return zs_context(err, "this database does not look like Zimbra's");
-	if (sql_result_next(&r) && sql_result_get(&r, 0).p)
-		(void)snprintf(database, sizeof database, "mboxgroup%.10s", (const char *)sql_result_get(&r, 0).p);
+		return -1;
+	while (sql_result_next(&r)) {
+		all++;
+		good += sql_result_number(&r, 0) == NEEDED_N;
+	}
 	sql_result_fini(&r);
-	if (!*database)
-		return 0; /* no mailbox yet */
-	rc = zimbra_schema_load(&s->conn, database, &groups, err);
-	for (size_t i = 0; rc == 0 && needed[i]; i++)
-		if (!zimbra_schema_has(zimbra_schema_find(&groups, "mail_item"), needed[i]))
-			rc = zs_fail(err, ZS_SOURCE, "%s.mail_item has no column %s: Zimbra 8.0 and later can be backed up", database, needed[i]);
-	zimbra_schema_fini(&groups);
-	return rc;
+	if (all > 0 && good == 0)
+		return zs_fail(err, ZS_SOURCE, "no table mail_item has all columns that are needed: Zimbra 8.0 and later can be backed up");
+	return 0;
 }
 
 /* --------------------------------------------------------------------------- volumes */
-
-static unsigned small_number(struct zs_span s)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < s.n && i < 6 && s.p[i] >= '0' && s.p[i] <= '9'; i++)
-		n = n * 10 + (s.p[i] - '0');
-	return n;
-}
 
 /* Absolute, with the server's own directory where there is one. */
 static char *volume_root(const struct zimbra_source *s, struct zs_span path, struct zs_err *err)
@@ -99,10 +91,10 @@ static int take_volume(struct zimbra_source *s, const struct sql_result *r, stru
 		return zs_fail_nomem(err);
 	l->v = grown;
 	v = &l->v[l->n];
-	*v = (struct zimbra_volume){.id = small_number(sql_result_get(r, 0)), .type = small_number(sql_result_get(r, 1)),
-	    .file_bits = small_number(sql_result_get(r, 4)), .file_group_bits = small_number(sql_result_get(r, 5)),
-	    .mailbox_bits = small_number(sql_result_get(r, 6)), .mailbox_group_bits = small_number(sql_result_get(r, 7)),
-	    .is_local = small_number(sql_result_get(r, 8)) != EXTERNAL_STORE};
+	*v = (struct zimbra_volume){.id = (unsigned)sql_result_number(r, 0), .type = (unsigned)sql_result_number(r, 1),
+	    .file_bits = (unsigned)sql_result_number(r, 4), .file_group_bits = (unsigned)sql_result_number(r, 5),
+	    .mailbox_bits = (unsigned)sql_result_number(r, 6), .mailbox_group_bits = (unsigned)sql_result_number(r, 7),
+	    .is_local = sql_result_number(r, 8) != EXTERNAL_STORE};
 	l->n++;
 	if (path.n > 0 && memchr(path.p, 0, path.n))
 		return zs_fail(err, ZS_SOURCE, "the path of volume %u has a NUL in it", v->id);

@@ -15,15 +15,6 @@ static const struct { const char *table; int is_revision; } froms[ZIMBRA_FROMS] 
 	[ZIMBRA_FROM_DUMPSTER_REVISIONS] = {"revision_dumpster", 1},
 };
 
-static uint64_t number(struct zs_span s)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++)
-		n = n * 10 + (s.p[i] - '0');
-	return n;
-}
-
 /* ------------------------------------------------------------------------------ ids */
 
 static int keys_add(struct zimbra_keys *k, struct zimbra_key key, struct zs_err *err)
@@ -75,10 +66,10 @@ static int by_path(const void *a, const void *b)
 static int ask_ids(struct zimbra_source *s, const struct zimbra_mailbox *m, enum zimbra_from from, struct sql_result *out, struct zs_err *err)
 {
 	if (froms[from].is_revision)
-		return sql_conn_queryf(&s->conn, out, err, "SELECT item_id,0,version FROM mboxgroup%u.%s WHERE mailbox_id=%u AND blob_digest IS NOT NULL",
+		return sql_conn_queryf(&s->conn, out, err, "SELECT item_id,0,version,0 FROM mboxgroup%u.%s WHERE mailbox_id=%u AND blob_digest IS NOT NULL",
 		    m->group, froms[from].table, m->id);
 	return sql_conn_queryf(&s->conn, out, err,
-	    "SELECT id,folder_id,0 FROM mboxgroup%u.%s WHERE mailbox_id=%u AND type NOT IN (1,2,3,4,10,12,13) AND "
+	    "SELECT id,folder_id,0,IF(type=6,LENGTH(metadata),0) FROM mboxgroup%u.%s WHERE mailbox_id=%u AND type NOT IN (1,2,3,4,10,12,13) AND "
 	    "(type IN (5,6,8,16) OR blob_digest IS NOT NULL OR locator IS NOT NULL)",
 	    m->group, froms[from].table, m->id);
 }
@@ -119,10 +110,11 @@ int zimbra_items_list(struct zimbra_source *s, struct zimbra_mailbox *m, enum zi
 	if (ask_ids(s, m, from, &r, err) < 0)
 		return -1;
 	while (rc == 0 && sql_result_next(&r)) {
-		struct zimbra_key key = {.id = (uint32_t)number(sql_result_get(&r, 0)), .version = (uint32_t)number(sql_result_get(&r, 2))};
+		struct zimbra_key key = {.id = (uint32_t)sql_result_number(&r, 0), .version = (uint32_t)sql_result_number(&r, 2),
+		    .bytes = (uint32_t)sql_result_number(&r, 3)};
 
 		if (from == ZIMBRA_FROM_ITEMS)
-			key.folder = place_of(f, (uint32_t)number(sql_result_get(&r, 1)), &lost);
+			key.folder = place_of(f, (uint32_t)sql_result_number(&r, 1), &lost);
 		rc = keys_add(out, key, err);
 	}
 	sql_result_fini(&r);
@@ -186,11 +178,11 @@ static int take_row(struct zimbra_batch *b, uint32_t mailbox_id, const struct sq
 		b->cap = cap;
 	}
 	row = &b->rows[b->n];
-	*row = (struct zimbra_row){.mailbox_id = mailbox_id, .id = (uint32_t)number(sql_result_get(r, 0)),
-	    .version = (uint32_t)number(sql_result_get(r, 1)), .type = (unsigned)number(sql_result_get(r, 2)),
-	    .mod_content = (uint32_t)number(sql_result_get(r, 3)), .mod_metadata = (uint32_t)number(sql_result_get(r, 4)),
-	    .flags = (uint32_t)number(sql_result_get(r, 5)), .size = number(sql_result_get(r, 7)), .date_s = (int64_t)number(sql_result_get(r, 8))};
-	row->unread = sql_result_get(r, 6).p ? number(sql_result_get(r, 6)) > 0 : -1;
+	*row = (struct zimbra_row){.mailbox_id = mailbox_id, .id = (uint32_t)sql_result_number(r, 0),
+	    .version = (uint32_t)sql_result_number(r, 1), .type = (unsigned)sql_result_number(r, 2),
+	    .mod_content = (uint32_t)sql_result_number(r, 3), .mod_metadata = (uint32_t)sql_result_number(r, 4),
+	    .flags = (uint32_t)sql_result_number(r, 5), .size = sql_result_number(r, 7), .date_s = (int64_t)sql_result_number(r, 8)};
+	row->unread = sql_result_get(r, 6).p ? sql_result_number(r, 6) > 0 : -1;
 	if (keep(b, sql_result_get(r, 9), &row->locator, err) < 0 || keep(b, sql_result_get(r, 10), &row->digest, err) < 0 ||
 	    keep(b, sql_result_get(r, 11), &row->tags, err) < 0 || keep(b, sql_result_get(r, 12), &row->name, err) < 0 ||
 	    keep(b, sql_result_get(r, 13), &row->subject, err) < 0 || keep(b, sql_result_get(r, 14), &row->metadata, err) < 0 ||

@@ -61,9 +61,14 @@ static int make_name(struct zimbra_level *l, const struct zimbra_row *row, struc
 
 static int fetch(struct zimbra_source *s, struct zimbra_level *l, struct zs_err *err)
 {
-	size_t n = l->end_item - l->next_item < ZIMBRA_BATCH ? l->end_item - l->next_item : ZIMBRA_BATCH;
+	const struct zimbra_key *keys = s->walk.keys[l->from].v + l->next_item;
+	size_t n = 0, left = l->end_item - l->next_item;
+	uint64_t bytes = 0;
 
-	if (zimbra_items_fetch(s, &s->mailboxes[s->walk.next], l->from, s->walk.keys[l->from].v + l->next_item, n, &l->batch, err) < 0)
+	do
+		bytes += keys[n++].bytes;
+	while (n < left && n < ZIMBRA_BATCH && bytes + keys[n].bytes <= ZIMBRA_BATCH_BYTES);
+	if (zimbra_items_fetch(s, &s->mailboxes[s->walk.next], l->from, keys, n, &l->batch, err) < 0)
 		return -1;
 	l->next_item += n;
 	l->what = first_of(&l->batch.rows[0]);

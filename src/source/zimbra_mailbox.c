@@ -10,15 +10,6 @@
 #include <string.h>
 #include <strings.h>
 
-static uint64_t number(struct zs_span s)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < s.n && s.p[i] >= '0' && s.p[i] <= '9'; i++)
-		n = n * 10 + (s.p[i] - '0');
-	return n;
-}
-
 void zimbra_mailbox_fini(struct zimbra_mailbox *m)
 {
 	free(m->component);
@@ -83,14 +74,17 @@ static int add(struct zimbra_source *s, const char *name, const char *account_id
 static int take_row(struct zimbra_source *s, const struct sql_result *r, struct zs_strings *seen, struct zs_err *err)
 {
 	struct zs_span id = sql_result_get(r, 2), comment = sql_result_get(r, 3);
-	uint32_t mailbox = (uint32_t)number(sql_result_get(r, 0));
+	uint32_t mailbox = (uint32_t)sql_result_number(r, 0);
 	const struct zimbra_account *a;
 	struct zs_err why = {0};
 	char account[160];
 	const char *name;
 
-	if (!id.p || id.n == 0 || id.n >= sizeof account || memchr(id.p, 0, id.n))
-		return zs_fail(err, ZS_SOURCE, "mailbox %u has no account id", mailbox);
+	if (!id.p || id.n == 0 || id.n >= sizeof account || memchr(id.p, 0, id.n)) {
+		(void)zs_fail(&why, ZS_SOURCE, "mailbox %u has no account id that could be one: it is not backed up", mailbox);
+		zimbra_problem(s, NULL, zs_span_str("zimbra.mailbox"), &why);
+		return 0;
+	}
 	memcpy(account, id.p, id.n);
 	account[id.n] = 0;
 	a = zimbra_directory_find(&s->directory, account);
@@ -99,7 +93,7 @@ static int take_row(struct zimbra_source *s, const struct sql_result *r, struct 
 		return -1;
 	if (!is_wanted(s, name, a))
 		return 0;
-	if (add(s, name, account, mailbox, (uint32_t)number(sql_result_get(r, 1)), err) < 0)
+	if (add(s, name, account, mailbox, (uint32_t)sql_result_number(r, 1), err) < 0)
 		return -1;
 	if (a)
 		return 0;
@@ -278,7 +272,7 @@ static struct zimbra_mailbox *find(const struct group *g, uint32_t id)
 
 static void take_probe(const struct group *g, const struct zimbra_schema *tables, const struct sql_result *r)
 {
-	struct zimbra_mailbox *m = find(g, (uint32_t)number(sql_result_get(r, 1)));
+	struct zimbra_mailbox *m = find(g, (uint32_t)sql_result_number(r, 1));
 	struct zs_span table = sql_result_get(r, 0);
 
 	if (!m)
@@ -292,9 +286,9 @@ static void take_probe(const struct group *g, const struct zimbra_schema *tables
 		if (zs_span_eq(table, zs_span_str(tables->v[i].name)))
 			m->tables |= UINT64_C(1) << i;
 	if (zs_span_eq(table, zs_span_str("mail_item")))
-		m->items = number(sql_result_get(r, 2));
-	if (number(sql_result_get(r, 3)) > m->highest)
-		m->highest = number(sql_result_get(r, 3));
+		m->items = sql_result_number(r, 2);
+	if (sql_result_number(r, 3) > m->highest)
+		m->highest = sql_result_number(r, 3);
 }
 
 static int probe_group(struct zimbra_source *s, const struct group *g, struct zs_err *err)
@@ -313,7 +307,9 @@ static int probe_group(struct zimbra_source *s, const struct group *g, struct zs
 	for (size_t i = 0; rc == 0 && i < tables->n; i++)
 		if (tables->v[i].is_of_mailbox)
 			rc = add_part(s, &tables->v[i], group, &q, err);
-	if (rc == 0 && q.n > 0)
+	if (rc == 0 && q.n == 0)
+		rc = zs_fail(err, ZS_SOURCE, "it has no tables of mailboxes");
+	if (rc == 0)
 		rc = sql_conn_query(&s->conn, zs_buf_span(&q), &r, err);
 	zs_buf_fini(&q);
 	if (rc == 0) {
@@ -352,7 +348,7 @@ int zimbra_mailbox_probe(struct zimbra_source *s, struct zs_err *err)
 			v[n++] = &s->mailboxes[i];
 	if (n > 0) {
 		qsort(v, n, sizeof *v, by_group);
-		rc = zimbra_schema_groups(s, v[0]->group, err);
+		rc = zimbra_schema_groups(s, err);
 	}
 	for (size_t i = 0, k; rc == 0 && i < n; i = k) {
 		for (k = i; k < n && v[k]->group == v[i]->group; k++)

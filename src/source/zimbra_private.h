@@ -134,7 +134,7 @@ struct zimbra_table { /* of a group's database, or of "zimbra" */
 struct zimbra_schema { struct zimbra_table *v; size_t n, cap, odd; }; /* in the order of their files; odd: columns of tables that are not Zimbra's */
 int zimbra_schema_load(struct sql_conn *c, const char *database, struct zimbra_schema *out, struct zs_err *err) ZS_MUST_USE;
 /* The tables of every group's database: the usual ones, and those of databases that have others. */
-int zimbra_schema_groups(struct zimbra_source *s, uint32_t usual, struct zs_err *err) ZS_MUST_USE;
+int zimbra_schema_groups(struct zimbra_source *s, struct zs_err *err) ZS_MUST_USE;
 const struct zimbra_schema *zimbra_schema_of(const struct zimbra_source *s, uint32_t group);
 const struct zimbra_table *zimbra_schema_find(const struct zimbra_schema *s, const char *name); /* NULL */
 int zimbra_schema_has(const struct zimbra_table *t, const char *column);
@@ -206,7 +206,7 @@ enum zimbra_type { ZIMBRA_FOLDER = 1, ZIMBRA_SEARCH = 2, ZIMBRA_CONVERSATION = 4
 	ZIMBRA_APPOINTMENT = 11, ZIMBRA_MOUNTPOINT = 13, ZIMBRA_WIKI = 14, ZIMBRA_TASK = 15, ZIMBRA_CHAT = 16 };
 enum zimbra_from { ZIMBRA_FROM_ITEMS, ZIMBRA_FROM_DUMPSTER, ZIMBRA_FROM_REVISIONS, ZIMBRA_FROM_DUMPSTER_REVISIONS, ZIMBRA_FROMS };
 #define ZIMBRA_HIDDEN UINT32_MAX /* instead of a folder's number: it is not below the users' root */
-struct zimbra_key { uint32_t folder, id, version; }; /* folder: number in zimbra_folders, or 0 */
+struct zimbra_key { uint32_t folder, id, version, bytes; }; /* folder: number in zimbra_folders, or 0; bytes: of metadata that is fetched */
 struct zimbra_keys { struct zimbra_key *v; size_t n, cap; };
 struct zimbra_row { /* spans borrowed from the batch */
 	uint32_t mailbox_id, id, version, mod_content, mod_metadata, flags;
@@ -225,6 +225,7 @@ struct zimbra_batch { /* rows in the order of their keys */
 int zimbra_items_list(struct zimbra_source *s, struct zimbra_mailbox *m, enum zimbra_from from, struct zimbra_folders *f, struct zimbra_keys *out,
     struct zs_err *err) ZS_MUST_USE;
 #define ZIMBRA_BATCH 500
+#define ZIMBRA_BATCH_BYTES (4u << 20) /* of metadata, unless one row alone has more */
 int zimbra_items_fetch(struct zimbra_source *s, const struct zimbra_mailbox *m, enum zimbra_from from, const struct zimbra_key *keys, size_t n,
     struct zimbra_batch *out, struct zs_err *err) ZS_MUST_USE;
 /* A row that is from there, as it is now, outside of the snapshot: 1, also if it is in the dumpster now; 0 it is gone, -1.  Under the source's lock. */

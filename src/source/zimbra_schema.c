@@ -78,7 +78,7 @@ int zimbra_schema_load(struct sql_conn *c, const char *database, struct zimbra_s
 	if (zs_buf_printf(&q, err, "SELECT c.TABLE_NAME,c.COLUMN_NAME FROM information_schema.COLUMNS c JOIN information_schema.TABLES t "
 				   "USING (TABLE_SCHEMA,TABLE_NAME) WHERE t.TABLE_TYPE='BASE TABLE' AND c.TABLE_SCHEMA=") == 0 &&
 	    sql_quote_text(&q, zs_span_str(database), err) == 0 &&
-	    zs_buf_printf(&q, err, " ORDER BY c.TABLE_NAME,c.ORDINAL_POSITION") == 0)
+	    zs_buf_printf(&q, err, " ORDER BY BINARY c.TABLE_NAME,c.ORDINAL_POSITION") == 0)
 		rc = sql_conn_query(c, zs_buf_span(&q), &r, err);
 	zs_buf_fini(&q);
 	if (rc < 0)
@@ -93,7 +93,7 @@ int zimbra_schema_load(struct sql_conn *c, const char *database, struct zimbra_s
 
 /* ---------------------------------------------------------------------------- groups */
 
-struct names { uint32_t group; uint64_t sum; }; /* of all tables of one database */
+struct names { uint32_t group; uint64_t sum; }; /* of all tables and columns of one database */
 
 static int add_odd(struct zimbra_source *s, uint32_t group, struct zs_err *err)
 {
@@ -110,18 +110,18 @@ static int add_odd(struct zimbra_source *s, uint32_t group, struct zs_err *err)
 	return zimbra_schema_load(&s->conn, database, &s->odd_groups[s->odd_groups_n - 1].tables, err);
 }
 
-/* The databases' names of tables, a hash each. */
+/* A hash for each database: those with the same one have the same tables and columns. */
 static int sum_names(struct zimbra_source *s, struct zs_buf *out, struct zs_err *err)
 {
 	struct sql_result r;
 	struct names last = {0};
 	int rc = 0;
 
-	if (sql_conn_queryf(&s->conn, &r, err, "SELECT SUBSTR(TABLE_SCHEMA,10)+0,TABLE_NAME FROM information_schema.TABLES "
-					       "WHERE TABLE_SCHEMA REGEXP '^mboxgroup[0-9]+$' ORDER BY 1,2") < 0)
+	if (sql_conn_queryf(&s->conn, &r, err, "SELECT SUBSTR(TABLE_SCHEMA,10)+0,TABLE_NAME,COLUMN_NAME FROM information_schema.COLUMNS "
+					       "WHERE TABLE_SCHEMA REGEXP '^mboxgroup[0-9]+$' ORDER BY 1,BINARY TABLE_NAME,ORDINAL_POSITION") < 0)
 		return -1;
 	while (rc == 0 && sql_result_next(&r)) {
-		struct zs_span name = sql_result_get(&r, 1);
+		struct zs_span table = sql_result_get(&r, 1), column = sql_result_get(&r, 2);
 		uint32_t group = sql_result_get(&r, 0).p ? (uint32_t)strtoul((const char *)sql_result_get(&r, 0).p, NULL, 10) : 0;
 
 		if (group != last.group) {
@@ -129,32 +129,54 @@ static int sum_names(struct zimbra_source *s, struct zs_buf *out, struct zs_err 
 				rc = zs_buf_add(out, &last, sizeof last, err);
 			last = (struct names){.group = group};
 		}
-		last.sum = zs_hash64(last.sum + name.n, name);
+		last.sum = zs_hash64(zs_hash64(last.sum + table.n, table) + column.n, column);
 	}
 	sql_result_fini(&r);
 	return rc == 0 && last.group ? zs_buf_add(out, &last, sizeof last, err) : rc;
 }
 
-int zimbra_schema_groups(struct zimbra_source *s, uint32_t usual, struct zs_err *err)
+static int by_sum(const void *a, const void *b)
+{
+	const struct names *x = a, *y = b;
+
+	return x->sum != y->sum ? (x->sum < y->sum ? -1 : 1) : x->group < y->group ? -1 : x->group > y->group;
+}
+
+/* The first of the largest set of databases that are alike; v is sorted by sums. */
+static const struct names *usual_of(const struct names *v, size_t n)
+{
+	size_t best = 0, best_n = 0;
+
+	for (size_t i = 0, k; i < n; i = k) {
+		for (k = i; k < n && v[k].sum == v[i].sum; k++)
+			;
+		if (k - i > best_n) {
+			best = i;
+			best_n = k - i;
+		}
+	}
+	return n ? &v[best] : NULL;
+}
+
+int zimbra_schema_groups(struct zimbra_source *s, struct zs_err *err)
 {
 	struct zs_buf all = ZS_BUF_INIT;
-	const struct names *v;
+	const struct names *usual;
+	struct names *v;
 	char database[32];
-	uint64_t sum = 0;
 	size_t n;
-	int rc;
+	int rc = sum_names(s, &all, err);
 
-	(void)snprintf(database, sizeof database, "mboxgroup%u", usual);
-	rc = zimbra_schema_load(&s->conn, database, &s->group_tables, err);
-	if (rc == 0)
-		rc = sum_names(s, &all, err);
-	v = (const struct names *)(const void *)all.p;
+	v = (struct names *)(void *)all.p;
 	n = all.n / sizeof *v;
+	if (n > 0)
+		qsort(v, n, sizeof *v, by_sum);
+	if ((usual = usual_of(v, n)) && rc == 0) {
+		(void)snprintf(database, sizeof database, "mboxgroup%u", usual->group);
+		rc = zimbra_schema_load(&s->conn, database, &s->group_tables, err);
+	}
 	for (size_t i = 0; rc == 0 && i < n; i++)
-		if (v[i].group == usual)
-			sum = v[i].sum;
-	for (size_t i = 0; rc == 0 && i < n; i++)
-		if (v[i].sum != sum)
+		if (v[i].sum != usual->sum)
 			rc = add_odd(s, v[i].group, err);
 	zs_buf_fini(&all);
 	return rc;

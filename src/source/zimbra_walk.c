@@ -105,7 +105,7 @@ static int give_item(struct zimbra_source *s, struct zimbra_level *l, struct zs_
 	out->entry.kind = ZS_ENTRY_FILE;
 	out->entry.mode = 0600;
 	out->entry.mtime_ns = row->date_s * INT64_C(1000000000);
-	out->entry.size = l->what == ZIMBRA_BLOB ? row->size : 0;
+	out->entry.size = l->what == ZIMBRA_BLOB ? row->size : l->what == ZIMBRA_VCARD ? row->metadata.n : 0; /* of what is made: about */
 	out->entry.identity = zimbra_handle_identity(row, l->what, where.folder_path);
 	if (zimbra_handle_new(&where, row, l->what, &out->handle, err) < 0)
 		return -1;
@@ -168,6 +168,16 @@ static void push_special(struct zimbra_source *s, const struct special *x)
 	l->next_special = SPECIALS;
 }
 
+/* What cannot be read of one table is named under the path that its item has, or would have; the rest of the account is read. */
+static int pass_over(struct zimbra_source *s, struct zimbra_mailbox *m, int rc, struct zs_err *err)
+{
+	if (rc >= 0 || err->cause != ZS_SOURCE || s->conn.is_lost)
+		return rc;
+	zimbra_problem(s, m, zs_buf_span(&s->walk.path), err);
+	zs_err_clear(err);
+	return 0;
+}
+
 /* The probe, of the same snapshot, found no row of this mailbox in the table. */
 static int is_known_empty(const struct zimbra_mailbox *m, size_t number)
 {
@@ -177,7 +187,7 @@ static int is_known_empty(const struct zimbra_mailbox *m, size_t number)
 /* The rows of the next table that has any of this mailbox: 1, 0, -1 */
 static int step_rows(struct zimbra_source *s, struct zimbra_level *l, struct zs_source_item *out, struct zs_err *err)
 {
-	const struct zimbra_mailbox *m = mailbox_at(s);
+	struct zimbra_mailbox *m = mailbox_at(s);
 	const struct zimbra_schema *tables = zimbra_schema_of(s, m->group);
 	char database[32], file[96];
 	int rc = 0;
@@ -189,15 +199,12 @@ static int step_rows(struct zimbra_source *s, struct zimbra_level *l, struct zs_
 
 		if (!t->is_of_mailbox || is_known_empty(m, l->next_table - 1))
 			continue;
-		if ((rc = zimbra_rows_begin(s, database, t, m->id, err)) < 0)
-			return -1;
 		(void)snprintf(file, sizeof file, "%.80s.sql", t->name);
+		if (set_path(s, l->path_n, zs_span_str(file), err) < 0)
+			return -1;
+		rc = pass_over(s, m, zimbra_rows_begin(s, database, t, m->id, err), err);
 	}
-	if (rc == 0)
-		return 0;
-	if (set_path(s, l->path_n, zs_span_str(file), err) < 0)
-		return -1;
-	return give_serial(s, ZS_KIND_SQL, 0, out, err);
+	return rc <= 0 ? rc : give_serial(s, ZS_KIND_SQL, 0, out, err);
 }
 
 struct candidates { /* what could come next in a directory, by name; p NULL: nothing */
@@ -228,7 +235,8 @@ static int look(struct zimbra_source *s, struct zimbra_level *l, struct candidat
 		out->child = zs_span_str(zimbra_folders_text(f, f->v[f->children[f->v[l->folder].first_child + l->next_child]].component_at));
 	if ((rc = zimbra_level_item(s, l, err)) <= 0)
 		return rc;
-	if (out->child.p && zs_span_eq(out->child, zs_buf_span(&l->name)) && zs_buf_add_u8(&l->name, '~', err) < 0)
+	/* '!' is less than anything that could stand there otherwise, so the order of items stays what it is. */
+	if (out->child.p && zs_span_eq(out->child, zs_buf_span(&l->name)) && zs_buf_add_u8(&l->name, '!', err) < 0)
 		return -1;
 	out->item = zs_buf_span(&l->name);
 	return 0;
@@ -275,16 +283,8 @@ static int load_folders(struct zimbra_source *s, struct zimbra_mailbox *m, struc
 	if (sql_conn_queryf(&s->conn, &r, err, "SELECT id,folder_id,name FROM mboxgroup%u.mail_item WHERE mailbox_id=%u AND type=1", m->group, m->id) < 0)
 		return -1;
 	rc = 0;
-	while (rc == 0 && sql_result_next(&r)) {
-		struct zs_span id = sql_result_get(&r, 0), parent = sql_result_get(&r, 1);
-		char text[2][16] = {"", ""};
-
-		if (id.n < 16 && id.p)
-			memcpy(text[0], id.p, id.n);
-		if (parent.n < 16 && parent.p)
-			memcpy(text[1], parent.p, parent.n);
-		rc = zimbra_folders_add(f, (uint32_t)strtoul(text[0], NULL, 10), (uint32_t)strtoul(text[1], NULL, 10), sql_result_get(&r, 2), err);
-	}
+	while (rc == 0 && sql_result_next(&r))
+		rc = zimbra_folders_add(f, (uint32_t)sql_result_number(&r, 0), (uint32_t)sql_result_number(&r, 1), sql_result_get(&r, 2), err);
 	sql_result_fini(&r);
 	if (rc == 0)
 		rc = zimbra_folders_finish(f, &odd, err);
@@ -301,9 +301,14 @@ static int begin_mailbox(struct zimbra_source *s, struct zs_err *err)
 
 	if (load_folders(s, m, err) < 0)
 		return -1;
-	for (int from = 0; from < ZIMBRA_FROMS; from++)
-		if (zimbra_items_list(s, m, (enum zimbra_from)from, &s->walk.folders, &s->walk.keys[from], err) < 0)
+	for (int from = 0; from < ZIMBRA_FROMS; from++) {
+		int rc = zimbra_items_list(s, m, (enum zimbra_from)from, &s->walk.folders, &s->walk.keys[from], err);
+
+		if (rc < 0 && from != ZIMBRA_FROM_ITEMS && (rc = pass_over(s, m, rc, err)) == 0)
+			s->walk.keys[from].n = 0;
+		if (rc < 0)
 			return -1;
+	}
 	push_folder(s, (uint32_t)(zimbra_folders_find(&s->walk.folders, ZIMBRA_USER_ROOT) - s->walk.folders.v));
 	return 0;
 }
