@@ -10,7 +10,7 @@
 
 #include "backup_private.h"
 
-#define READER_CACHE_BYTES (8u << 20)
+#define READER_CACHE_BYTES (16u << 20)
 #define READ_BUDGET_BYTES (12u << 20)
 #define PRESS_BUDGET_BYTES (12u << 20)
 

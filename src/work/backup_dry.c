@@ -6,7 +6,7 @@
 
 #include "backup_private.h"
 
-#define CACHE_BYTES (8u << 20)
+#define CACHE_BYTES (16u << 20)
 
 /* -------------------------------------------------------------------- dry run */
 

@@ -10,6 +10,7 @@
 
 #define JOB_BYTES (1u << 20) /* content that one job asks for, unless one file is larger */
 #define ARENA_BYTES (128u << 10)
+#define PROOFS_CACHE_BYTES (8u << 20)
 
 struct scan {
 	struct backup *b;
@@ -17,6 +18,7 @@ struct scan {
 	struct zs_store_reader *reader;
 	struct zs_tree_io nodes; /* of the old tree */
 	struct zs_id old_root;
+	struct zs_store_reader *proofs; /* a reader of their own: they stand elsewhere in the tree than the cursor; NULL: not needed yet */
 	int old_is_gone;	 /* a node could not be read because its pack is missing */
 	struct zs_buf old_path, old_bytes; /* of the cursor's entry: it stands at or after the current item */
 	int old_valid;
@@ -313,12 +315,16 @@ static int scan_item(struct scan *s, struct zs_source_item *src, int *out_known,
 static int scan_proven(struct scan *s, const struct zs_source_item *src, struct zs_err *err)
 {
 	struct zs_buf bytes = ZS_BUF_INIT;
+	struct zs_tree_io nodes;
 	struct zs_entry e;
 	int rc;
 
 	if (src->proof_identity == 0 || !s->old || s->prove_reused || (s->b->settings->flags & ZS_BACKUP_FORCE))
 		return 0;
-	rc = zs_tree_lookup(&s->nodes, &s->old_root, src->proof, &bytes, err);
+	if (!s->proofs && zs_store_reader_new(s->b->store, PROOFS_CACHE_BYTES, &s->proofs, err) < 0)
+		return -1;
+	nodes = zs_reader_tree_io(s->proofs);
+	rc = zs_tree_lookup(&nodes, &s->old_root, src->proof, &bytes, err);
 	if (rc > 0 && (rc = zs_format_entry_decode(zs_buf_span(&bytes), &e, err)) == 0)
 		rc = e.identity == src->proof_identity;
 	zs_buf_fini(&bytes);
@@ -383,7 +389,7 @@ static int scan_take(struct scan *s, struct zs_source_item *src, struct zs_err *
 {
 	int known, proven = scan_proven(s, src, err);
 
-	if (scan_item(s, src, &known, err) < 0)
+	if (proven < 0 || scan_item(s, src, &known, err) < 0)
 		return -1;
 	if (!proven || !known || !s->old)
 		return 0;
@@ -437,5 +443,6 @@ out:
 	zs_buf_fini(&s.old_path);
 	zs_buf_fini(&s.old_bytes);
 	zs_buf_fini(&s.shared_bytes);
+	zs_store_reader_free(s.proofs);
 	return rc;
 }
