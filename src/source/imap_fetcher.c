@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ATTEMPTS 2   /* of one body: the connection was lost while it was to come */
+#define ATTEMPTS 3   /* of one body: the connection was lost while it was to come */
 #define LOSSES_MAX 10 /* in a row, without a body in between */
 #define CONNECTS 3
 #define NOTES 10 /* of one kind */
@@ -374,7 +374,7 @@ static void body_lost(struct imap_body *b, int is_blamed, const struct zs_err *w
 {
 	if (is_blamed && ++b->attempts >= ATTEMPTS) {
 		b->why = *why;
-		(void)zs_context(&b->why, "the connection was lost twice while it was read");
+		(void)zs_context(&b->why, "the connection was lost three times while it was read");
 		imap_fetch_end(b, IMAP_BODY_FAILED);
 		return;
 	}

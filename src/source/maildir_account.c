@@ -477,29 +477,26 @@ int maildir_account_next(struct maildir_account *a, const struct maildir_list *l
 
 /* ------------------------------------------------------------- what has been given */
 
-/* Into a table of cap slots, 0: free.  1, or 0: it is there already. */
-static int put(uint64_t *table, size_t cap, uint64_t ino)
+/* Where ino is in a table of cap slots, or the free one for it. */
+static struct maildir_given *slot_of(struct maildir_given *table, size_t cap, uint64_t ino)
 {
 	size_t at = (size_t)(zs_hash64(0, zs_span(&ino, sizeof ino)) & (cap - 1));
 
-	while (table[at] && table[at] != ino)
+	while (table[at].ino && table[at].ino != ino)
 		at = (at + 1) & (cap - 1);
-	if (table[at])
-		return 0;
-	table[at] = ino;
-	return 1;
+	return &table[at];
 }
 
 static int grow(struct maildir_account *a, struct zs_err *err)
 {
 	size_t cap = a->given_cap ? 2 * a->given_cap : 1024;
-	uint64_t *v = calloc(cap, sizeof *v);
+	struct maildir_given *v = calloc(cap, sizeof *v);
 
 	if (!v)
 		return zs_fail_nomem(err);
 	for (size_t i = 0; i < a->given_cap; i++)
-		if (a->given[i])
-			(void)put(v, cap, a->given[i]);
+		if (a->given[i].ino)
+			*slot_of(v, cap, a->given[i].ino) = a->given[i];
 	free(a->given);
 	a->given = v;
 	a->given_cap = cap;
@@ -508,12 +505,17 @@ static int grow(struct maildir_account *a, struct zs_err *err)
 
 int maildir_account_give(struct maildir_account *a, const struct stat *st, struct zs_err *err)
 {
-	if (!a->is_restless || st->st_nlink > 1 || !st->st_ino)
+	struct maildir_given *slot;
+	int has_links = st->st_nlink > 1;
+
+	if (!a->is_restless || !st->st_ino)
 		return 1;
 	if (2 * a->given_n >= a->given_cap && grow(a, err) < 0)
 		return -1;
-	if (!put(a->given, a->given_cap, st->st_ino))
-		return 0;
+	slot = slot_of(a->given, a->given_cap, st->st_ino);
+	if (slot->ino) /* with links both times: a copy; once only: it was being moved, by link and unlink */
+		return slot->has_links && has_links;
+	*slot = (struct maildir_given){st->st_ino, has_links};
 	a->given_n++;
 	return 1;
 }

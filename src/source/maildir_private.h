@@ -49,6 +49,7 @@ struct maildir_folder { /* does not change once the account is listed */
 	struct maildir_list list[2]; /* by kind */
 };
 struct maildir_stats { atomic_ullong renamed, deleted; };
+struct maildir_given { uint64_t ino; int has_links; }; /* a file, and whether it had several names then */
 struct maildir_found { /* a name in a list */
 	struct zs_buf name;
 	uint32_t number;
@@ -75,7 +76,7 @@ struct maildir_account {
 	struct maildir_found head, taken;
 	int has_head;
 	int is_restless; /* not everything came to rest: a message may be in two lists, so what has been given is known */
-	uint64_t *given; /* inodes, a hash table */
+	struct maildir_given *given; /* a hash table */
 	size_t given_n, given_cap;
 };
 /* Does the directory `name` in the open directory `at` hold a Maildir (name ".": it itself)?  1, 0. */

@@ -197,7 +197,7 @@ END
 mail truth "$T/truth"
 rm -rf "$T/repo" "$T/cache"
 z 0 init --no-recovery
-proxy cut=700000 cuts=3
+proxy cut=700000 cuts=2
 z 0 backup --json "imap://user1@example.com@127.0.0.1:$(cat "$T/proxy")/?$ca"
 verify
 z 0 snapshots --json
@@ -207,7 +207,7 @@ rm -rf "$T/repo" "$T/cache"
 z 0 init --no-recovery
 proxy cut=30000000
 z 3 backup --json "imap://user1@example.com@127.0.0.1:$(cat "$T/proxy")/?$ca&folder=odd&folder=INBOX"
-err_has 'imap/odd/0000000004.eml: the connection was lost twice'
+err_has 'imap/odd/0000000004.eml: the connection was lost three times'
 json_is 'd["skipped"], d["sources"][0]["state"], d["sources"][0]["problems"]' "(1, 'partial', 1)"
 z 0 ls latest:imap/odd
 out_has '0000000003.eml'

@@ -660,7 +660,7 @@ static void test_cut_always(void **state)
 	run_open(t, "");
 	assert_int_equal(run_list(t), 0);
 	items_are(t, "INBOX", 1, 19, 100000);
-	item_fails(t, "imap/INBOX/0000000020.eml", ZS_SOURCE, "the connection was lost twice");
+	item_fails(t, "imap/INBOX/0000000020.eml", ZS_SOURCE, "the connection was lost three times");
 	items_are(t, "INBOX", 21, 50, 100000);
 	run_free(t);
 }

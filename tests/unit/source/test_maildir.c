@@ -1,6 +1,8 @@
 /* The Maildir source: what it yields, and what becomes of messages that move or go while it runs. */
 #include "util.h"
 
+#include "../../../src/source/maildir_private.h"
+
 #include <dirent.h>
 #include <time.h>
 
@@ -517,6 +519,31 @@ static void test_large(void **state)
 	mail_close(&m);
 }
 
+/* Where messages were moving while the lists were read, each is given once, also one that had two names on its way. */
+static void test_given_once(void **state)
+{
+	static const struct { uint64_t ino; unsigned links; int is_given; } steps[] = {
+		{7, 1, 1}, {7, 1, 0}, {8, 2, 1}, {8, 1, 0}, {9, 1, 1}, {9, 2, 0}, {10, 2, 1}, {10, 2, 1}, {10, 1, 0},
+	};
+	struct maildir_account a = {.is_restless = 1}, still = {0};
+	struct zs_err err = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+		const struct stat st = {.st_ino = steps[i].ino, .st_nlink = steps[i].links};
+
+		assert_int_equal(maildir_account_give(&a, &st, &err), steps[i].is_given);
+		assert_int_equal(maildir_account_give(&still, &st, &err), 1);
+	}
+	for (uint64_t round = 0; round < 2; round++)
+		for (uint64_t ino = 100; ino < 5100; ino++) {
+			const struct stat st = {.st_ino = ino, .st_nlink = 1};
+
+			assert_int_equal(maildir_account_give(&a, &st, &err), round == 0);
+		}
+	free(a.given);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, util_setup, util_teardown)
 
 int main(void)
@@ -524,7 +551,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_one), TEST(test_many), TEST(test_layout_fs), TEST(test_incomplete), TEST(test_none), TEST(test_options),
 		TEST(test_moves_before_stat), TEST(test_moves_before_open), TEST(test_changes_while_read), TEST(test_folder_renamed),
-		TEST(test_control_files), TEST(test_two_of_one_base), TEST(test_keyword_renamed), TEST(test_large),
+		TEST(test_control_files), TEST(test_two_of_one_base), TEST(test_keyword_renamed), TEST(test_given_once), TEST(test_large),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
