@@ -16,8 +16,8 @@ struct zs_source_reader; /* content being read; one thread */
 
 struct zs_source_item {
 	struct zs_span path;	/* borrowed until the next call of next */
-	struct zs_entry entry;	/* kind, mode, owner, times, size, link, identity, target; spans borrowed likewise.  No
-				 * content, no xattrs, no item_*: zs_source_fill adds them */
+	struct zs_entry entry;	/* kind, mode, owner, times, size, link, identity, target; spans borrowed likewise.  No content, no
+				 * xattrs, no item_* (but item_id, where there is a home): zs_source_fill adds them */
 	struct zs_source_handle *handle; /* owned by the caller; NULL for what has neither content nor xattrs */
 	enum zs_kind content;	/* ZS_KIND_FILE: find out; or what the source knows */
 	int serial;		/* the content must be read to its end before next is called again */
@@ -27,6 +27,9 @@ struct zs_source_item {
 	 * that is below the directory is as it was there, and zs_source_skip may be called.  Borrowed like path. */
 	struct zs_span proof;
 	uint64_t proof_identity;
+	/* The directory in which an item keeps its item_id under whatever path: where the previous snapshot has one of that number below
+	 * it with the same content (zs_source_same_content), that is kept and the item is not opened.  Borrowed; n 0: none. */
+	struct zs_span home;
 };
 
 enum zs_note_level {

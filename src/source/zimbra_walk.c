@@ -106,6 +106,8 @@ static int give_item(struct zimbra_source *s, struct zimbra_level *l, struct zs_
 	out->entry.mode = 0600;
 	out->entry.mtime_ns = row->date_s * INT64_C(1000000000);
 	out->entry.size = l->what == ZIMBRA_BLOB ? row->size : l->what == ZIMBRA_VCARD ? row->metadata.n : 0; /* of what is made: about */
+	out->entry.item_id = row->id;
+	out->home = zs_span(s->walk.path.p, s->walk.levels[0].path_n);
 	out->entry.identity = zimbra_handle_identity(row, l->what, where.folder_path);
 	if (zimbra_handle_new(&where, row, l->what, &out->handle, err) < 0)
 		return -1;

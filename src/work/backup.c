@@ -193,7 +193,7 @@ static int backup_run(struct backup *b, const struct zs_snapshot *previous, stru
 		return -1;
 	rc = prepare_source(b, err);
 	if (rc == 0)
-		rc = backup_scan(b, reader, previous ? &previous->root : NULL, err);
+		rc = backup_scan(b, reader, previous, err);
 	if (zs_pipeline_close(&b->reading, &late) < 0 && rc == 0) {
 		*err = late;
 		rc = -1;

@@ -24,6 +24,14 @@ int backup_links_add(struct links *l, uint64_t dev, uint64_t ino, struct zs_span
 /* 1 with the entry (borrowed until the next add), 0. */
 int backup_links_find(const struct links *l, uint64_t dev, uint64_t ino, struct zs_span *out_entry);
 
+/* ------------------------------------------------- items that have another path */
+
+struct moved;
+struct moved *backup_moved_new(const struct zs_tree_io *nodes, const struct zs_id *root); /* NULL: no memory */
+void backup_moved_free(struct moved *m);
+/* Has the previous snapshot src's content under another path below src->home?  1 with the encoded entry in *out, 0, -1 ZS_NOMEM. */
+int backup_moved_find(struct moved *m, const struct zs_source_item *src, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;
+
 /* ----------------------------------------------------------------------- jobs */
 
 enum item_action {
@@ -105,8 +113,9 @@ struct backup {
 	struct zs_backup_part no_part;	 /* likewise */
 };
 
-/* backup_scan.c: walk the source against the previous tree (root may be NULL) and push jobs. */
-int backup_scan(struct backup *b, struct zs_store_reader *reader, const struct zs_id *previous_root, struct zs_err *err) ZS_MUST_USE;
+/* backup_scan.c: walk the source against the previous snapshot's tree (it may be NULL) and push jobs. */
+int backup_scan(struct backup *b, struct zs_store_reader *reader, const struct zs_snapshot *previous, struct zs_err *err) ZS_MUST_USE;
+int backup_is_below(struct zs_span path, struct zs_span dir); /* 1, 0 */
 /* backup_read.c: worker side of the reading pipeline. */
 int backup_reader_new(void *ctx, void **out, struct zs_err *err) ZS_MUST_USE;
 void backup_reader_free(void *ctx, void *state);

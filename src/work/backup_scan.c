@@ -10,15 +10,16 @@
 
 #define JOB_BYTES (1u << 20) /* content that one job asks for, unless one file is larger */
 #define ARENA_BYTES (128u << 10)
-#define PROOFS_CACHE_BYTES (8u << 20)
+#define ELSEWHERE_CACHE_BYTES (8u << 20)
 
 struct scan {
 	struct backup *b;
 	struct zs_tree_cursor *old; /* NULL: no previous snapshot */
 	struct zs_store_reader *reader;
 	struct zs_tree_io nodes; /* of the old tree */
-	struct zs_id old_root;
-	struct zs_store_reader *proofs; /* a reader of their own: they stand elsewhere in the tree than the cursor; NULL: not needed yet */
+	const struct zs_snapshot *previous;
+	struct zs_store_reader *elsewhere; /* for what stands elsewhere in the old tree than the cursor; NULL: not needed yet */
+	struct moved *moved; /* likewise */
 	int old_is_gone;	 /* a node could not be read because its pack is missing */
 	struct zs_buf old_path, old_bytes; /* of the cursor's entry: it stands at or after the current item */
 	int old_valid;
@@ -223,14 +224,26 @@ static int presence_ref(void *ctx, const struct zs_id *id, uint32_t bytes, struc
 }
 
 /*
- * What may be taken over of the old entry: all of it (ITEM_READY), its content (ITEM_META), nothing (ITEM_READ).  Its chunks are
- * safe as long as no pack was condemned before this session began; where some are, each chunk is looked up, and one
- * that would go makes the file be read again.
+ * An old entry's chunks are safe as long as no pack was condemned before this session began; where some are, each chunk is looked
+ * up, and one that would go makes the file be read again.  1 safe, 0, -1.
  */
-static int scan_reusable(struct scan *s, const struct zs_source_item *src, enum item_action *out, struct zs_err *err)
+static int scan_is_safe(struct scan *s, const struct zs_entry *old, struct zs_err *err)
 {
 	struct presence p = {.s = s};
+
+	if (s->prove_reused && zs_mail_refs(old, presence_chunk, presence_ref, &p, err) < 0) {
+		if (!p.is_gone)
+			return -1;
+		zs_err_clear(err);
+	}
+	return !p.missing && !p.is_gone;
+}
+
+/* What may be taken over of the old entry: all of it (ITEM_READY), its content (ITEM_META), nothing (ITEM_READ). */
+static int scan_reusable(struct scan *s, const struct zs_source_item *src, enum item_action *out, struct zs_err *err)
+{
 	struct zs_entry old;
+	int is_safe;
 
 	*out = ITEM_READ;
 	if (zs_format_entry_decode(zs_buf_span(&s->old_bytes), &old, err) < 0)
@@ -241,14 +254,40 @@ static int scan_reusable(struct scan *s, const struct zs_source_item *src, enum 
 		*out = ITEM_READY;
 	else if (old.kind == ZS_ENTRY_FILE && src->handle && zs_source_same_content(src->handle, &old))
 		*out = ITEM_META;
-	if (*out != ITEM_READ && s->prove_reused && zs_mail_refs(&old, presence_chunk, presence_ref, &p, err) < 0) {
-		if (!p.is_gone)
-			return -1;
-		zs_err_clear(err);
-	}
-	if (p.missing || p.is_gone)
+	if (*out == ITEM_READ)
+		return 0;
+	if ((is_safe = scan_is_safe(s, &old, err)) < 0)
+		return -1;
+	if (!is_safe)
 		*out = ITEM_READ;
 	return 0;
+}
+
+static int scan_elsewhere(struct scan *s, struct zs_err *err)
+{
+	return s->elsewhere ? 0 : zs_store_reader_new(s->b->store, ELSEWHERE_CACHE_BYTES, &s->elsewhere, err);
+}
+
+/* Was it under another path?  What is younger than the previous snapshot was not.  1 with its entry in s->shared_bytes, 0, -1 */
+static int scan_moved(struct scan *s, const struct zs_source_item *src, struct zs_err *err)
+{
+	struct zs_tree_io nodes;
+	struct zs_entry old;
+	int rc;
+
+	if (!src->home.n || !s->previous || s->old_is_gone || (s->b->settings->flags & ZS_BACKUP_FORCE) ||
+	    src->entry.mtime_ns >= s->previous->time_ns)
+		return 0;
+	if (scan_elsewhere(s, err) < 0)
+		return -1;
+	nodes = zs_reader_tree_io(s->elsewhere);
+	if (!s->moved && !(s->moved = backup_moved_new(&nodes, &s->previous->root)))
+		return zs_fail_nomem(err);
+	if ((rc = backup_moved_find(s->moved, src, &s->shared_bytes, err)) <= 0)
+		return rc;
+	if (zs_format_entry_decode(zs_buf_span(&s->shared_bytes), &old, err) < 0)
+		return -1;
+	return scan_is_safe(s, &old, err);
 }
 
 /* Has another item, that was read already, the same content?  1 with its entry in s->shared_bytes, 0, -1 */
@@ -281,7 +320,10 @@ static int scan_new(struct scan *s, struct zs_source_item *src, int known, struc
 	if (e->kind != ZS_ENTRY_FILE || !src->handle)
 		return scan_add(s, src, &v, err);
 	if (e->link_ino == 0) {
-		if ((shared = scan_shared(s, src, err)) < 0)
+		shared = scan_shared(s, src, err);
+		if (shared == 0 && !known)
+			shared = scan_moved(s, src, err);
+		if (shared < 0)
 			return -1;
 		if (shared) {
 			v.action = ITEM_META;
@@ -321,10 +363,10 @@ static int scan_proven(struct scan *s, const struct zs_source_item *src, struct 
 
 	if (src->proof_identity == 0 || !s->old || s->prove_reused || (s->b->settings->flags & ZS_BACKUP_FORCE))
 		return 0;
-	if (!s->proofs && zs_store_reader_new(s->b->store, PROOFS_CACHE_BYTES, &s->proofs, err) < 0)
+	if (scan_elsewhere(s, err) < 0)
 		return -1;
-	nodes = zs_reader_tree_io(s->proofs);
-	rc = zs_tree_lookup(&nodes, &s->old_root, src->proof, &bytes, err);
+	nodes = zs_reader_tree_io(s->elsewhere);
+	rc = zs_tree_lookup(&nodes, &s->previous->root, src->proof, &bytes, err);
 	if (rc > 0 && (rc = zs_format_entry_decode(zs_buf_span(&bytes), &e, err)) == 0)
 		rc = e.identity == src->proof_identity;
 	zs_buf_fini(&bytes);
@@ -335,7 +377,7 @@ static int scan_proven(struct scan *s, const struct zs_source_item *src, struct 
 	return rc;
 }
 
-static int is_below(struct zs_span path, struct zs_span dir)
+int backup_is_below(struct zs_span path, struct zs_span dir)
 {
 	return path.n > dir.n && path.p[dir.n] == '/' && memcmp(path.p, dir.p, dir.n) == 0;
 }
@@ -356,7 +398,7 @@ static int scan_take_below(struct scan *s, const struct zs_source_item *src, str
 				scan_drop_old(s);
 			break;
 		}
-		if (!is_below(below.path, zs_buf_span(&dir))) {
+		if (!backup_is_below(below.path, zs_buf_span(&dir))) {
 			zs_buf_clear(&s->old_path);
 			zs_buf_clear(&s->old_bytes);
 			rc = zs_buf_add_span(&s->old_path, below.path, err);
@@ -420,9 +462,9 @@ static int scan_all(struct scan *s, struct zs_err *err)
 	return rc < 0 ? -1 : scan_push(s, err);
 }
 
-int backup_scan(struct backup *b, struct zs_store_reader *reader, const struct zs_id *previous_root, struct zs_err *err)
+int backup_scan(struct backup *b, struct zs_store_reader *reader, const struct zs_snapshot *previous, struct zs_err *err)
 {
-	struct scan s = {.b = b, .reader = reader, .nodes = zs_reader_tree_io(reader)};
+	struct scan s = {.b = b, .reader = reader, .previous = previous, .nodes = zs_reader_tree_io(reader)};
 	const struct zs_tree_io io = {.ctx = &s, .get = scan_node};
 	int rc = -1;
 
@@ -431,9 +473,7 @@ int backup_scan(struct backup *b, struct zs_store_reader *reader, const struct z
 		zs_fail_nomem(err);
 		goto out;
 	}
-	if (previous_root)
-		s.old_root = *previous_root;
-	if (previous_root && zs_tree_cursor_new(&io, previous_root, &s.old, err) < 0)
+	if (previous && zs_tree_cursor_new(&io, &previous->root, &s.old, err) < 0)
 		goto out;
 	rc = scan_all(&s, err);
 out:
@@ -443,6 +483,7 @@ out:
 	zs_buf_fini(&s.old_path);
 	zs_buf_fini(&s.old_bytes);
 	zs_buf_fini(&s.shared_bytes);
-	zs_store_reader_free(s.proofs);
+	backup_moved_free(s.moved);
+	zs_store_reader_free(s.elsewhere);
 	return rc;
 }

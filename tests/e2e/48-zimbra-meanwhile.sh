@@ -23,6 +23,7 @@ entry() { # ACCOUNT ID: the path of its blob in the newest snapshot
 same() { # ACCOUNT ID FILE: bit for bit
 	local path
 	path=$(entry "$1" "$2")
+	echo "$path" >"$T/path"
 	[ -n "$path" ] || die "$1 has no item $2"
 	z 0 extract "latest:$path" --stdout
 	cmp -s "$T/out" "$3" || die "$1: item $2 is not what it should be"
@@ -104,6 +105,28 @@ fresh
 held 3 delete_account
 err_has 'mailbox 102 was deleted while it was backed up'
 json_is '[(a["name"], a["state"]) for a in d["sources"][0]["accounts"] if a["state"] != "done"]' "[('dora@zweite.test', 'partial')]"
+
+# ---- what moves keeps its content without being read: two blobs are damaged, and only a backup that reads everything sees it
+fresh
+z 0 backup "$url"
+moved=$(find "$store/202/msg" -name '25[0-9]-*.msg' -links 1 ! -name '256-*' | sort | head -1)
+number=$(basename "$moved" | sed 's/-.*//')
+cp "$moved" "$T/moved"
+head -c "$(stat -c %s "$moved")" /dev/zero >"$moved"
+head -c "$(stat -c %s "$T/all")" /dev/zero >"$store/202/msg/0/256-2.msg" # of all who have it
+old=$(entry emil@zweite.test 256)
+sqlz "UPDATE mboxgroup2.mail_item SET folder_id=3, mod_metadata=9100 WHERE mailbox_id=202 AND id=$number"
+sqlz "UPDATE mboxgroup2.mail_item SET name='Posteingang', subject='Posteingang', mod_metadata=9101 WHERE mailbox_id=202 AND id=2"
+z 0 backup --json "$url"
+same emil@zweite.test "$number" "$T/moved"
+grep -q "Trash/$number-" "$T/path" || die "it is not in Trash: $(cat "$T/path")"
+same emil@zweite.test 256 "$T/all"
+[ "$(cat "$T/path")" != "$old" ] || die "the folder has not moved"
+z 3 backup --force "$url"
+err_has "/256-.*not what its row says"
+err_has "/$number-.*not what its row says"
+cat "$T/moved" >"$moved"
+cat "$T/all" >"$store/202/msg/0/256-2.msg"
 
 # ---- folders that are called like entries stand beside them
 fresh
