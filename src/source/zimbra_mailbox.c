@@ -297,12 +297,13 @@ static int probe_group(struct zimbra_source *s, const struct group *g, struct zs
 	struct sql_result r;
 	unsigned group = g->v[0]->group;
 	const struct zimbra_schema *tables = zimbra_schema_of(s, group);
+	const uint64_t sum = zimbra_schema_sum(tables) + PROBE_VERSION;
 	int rc = 0;
 
 	for (size_t i = 0; i < g->n; i++) {
 		const struct zimbra_mailbox *m = g->v[i];
 
-		g->v[i]->probe = zs_hash64(PROBE_VERSION + m->id, zs_span_str(m->account_id));
+		g->v[i]->probe = zs_hash64(sum + m->id, zs_span_str(m->account_id));
 	}
 	for (size_t i = 0; rc == 0 && i < tables->n; i++)
 		if (tables->v[i].is_of_mailbox)

@@ -138,6 +138,7 @@ int zimbra_schema_groups(struct zimbra_source *s, struct zs_err *err) ZS_MUST_US
 const struct zimbra_schema *zimbra_schema_of(const struct zimbra_source *s, uint32_t group);
 const struct zimbra_table *zimbra_schema_find(const struct zimbra_schema *s, const char *name); /* NULL */
 int zimbra_schema_has(const struct zimbra_table *t, const char *column);
+uint64_t zimbra_schema_sum(const struct zimbra_schema *s); /* of the names of all tables and columns */
 void zimbra_schema_fini(struct zimbra_schema *s);
 
 /* -------------------------------------------------------------- zimbra_mailbox.c */

@@ -208,6 +208,20 @@ int zimbra_schema_has(const struct zimbra_table *t, const char *column)
 	return 0;
 }
 
+uint64_t zimbra_schema_sum(const struct zimbra_schema *s)
+{
+	uint64_t sum = s->n;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct zimbra_table *t = &s->v[i];
+
+		sum = zs_hash64(sum + t->columns.n, zs_span_str(t->name));
+		for (size_t k = 0; k < t->columns.n; k++)
+			sum = zs_hash64(sum + 1, zs_span_str(t->columns.v[k]));
+	}
+	return sum;
+}
+
 void zimbra_schema_fini(struct zimbra_schema *s)
 {
 	for (size_t i = 0; i < s->n; i++) {

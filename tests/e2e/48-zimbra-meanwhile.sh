@@ -149,6 +149,12 @@ for name in $names; do
 done
 z 0 check
 
+# ---- another schema: the rows of accounts of which nothing else changed are read again
+sqlz "ALTER TABLE mboxgroup2.mail_item ADD COLUMN added INT NOT NULL DEFAULT 7"
+z 0 backup "$url"
+z 0 extract "latest:zimbra/accounts/emil@zweite.test/%rows/mail_item.sql" --stdout
+out_has 'added'
+
 # ---- a table that cannot be read: named, and the mail is there
 fresh
 for table in event revision_dumpster; do
