@@ -133,7 +133,8 @@ enum zs_ldif_profile {
 	ZS_LDIF_LIVE, /* what ldapadd -e relax takes: without what the server makes itself */
 };
 /* What zs_source_ldap stored.  base: a DN, of which the entry and everything below is given; none: every context but
- * cn=config (which is given if it is the base).  ZS_NOTFOUND if nothing is there. */
+ * cn=config (which is given if it is the base).  ZS_NOTFOUND if nothing is there.  A context whose entries are missing is a
+ * problem for the observer, and a comment in the output. */
 struct zs_ldif_restore { struct zs_id root; struct zs_span prefix, base; enum zs_ldif_profile profile; const struct zs_observer *observer; };
 int zs_restore_ldif(struct zs_store *st, const struct zs_ldif_restore *s, int fd, struct zs_err *err) ZS_MUST_USE;
 

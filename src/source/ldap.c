@@ -215,7 +215,7 @@ static int gather(struct source *s, uint64_t *out_tag, struct zs_err *err)
 	for (; s->row < x->spool.n; s->row++) {
 		const struct ldap_row *row = &x->spool.rows[s->row];
 		size_t before = s->group.n, bytes;
-		uint64_t hash = zs_hash64(3, zs_span(row->uuid, sizeof row->uuid));
+		uint64_t hash = zs_hash64(3, zs_span(row->id, sizeof row->id));
 
 		if (!is_in(s, s->row))
 			continue;

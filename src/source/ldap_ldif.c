@@ -96,6 +96,18 @@ static int is_ephemeral(const struct ldap_text_rules *r, struct zs_span name)
 	return 0;
 }
 
+/* Letters, digits, "-", "."; options behind ";".  Anything else is no name, and could be taken for lines of its own. */
+static int is_description(const BerValue *name)
+{
+	for (ber_len_t i = 0; i < name->bv_len; i++) {
+		uint8_t c = (uint8_t)name->bv_val[i];
+
+		if (!(c >= '0' && c <= '9') && !((c | 0x20) >= 'a' && (c | 0x20) <= 'z') && !strchr("-.;_", c))
+			return 0;
+	}
+	return name->bv_len > 0;
+}
+
 struct attribute { BerValue name; BerVarray values; };
 #define ATTRIBUTES_MAX 2000
 
@@ -192,7 +204,7 @@ int ldap_text_read(LDAP *ld, LDAPMessage *e, const struct ldap_text_rules *r, st
 		rc = ldap_get_attribute_ber(ld, e, ber, &a->name, &a->values);
 		if (rc != LDAP_SUCCESS || !a->name.bv_val)
 			break;
-		if (++l.n == ATTRIBUTES_MAX) {
+		if (++l.n == ATTRIBUTES_MAX || !is_description(&a->name)) {
 			rc = LDAP_OTHER;
 			break;
 		}
@@ -201,7 +213,7 @@ int ldap_text_read(LDAP *ld, LDAPMessage *e, const struct ldap_text_rules *r, st
 		rc = write_text(&l, r, t, err);
 	else
 		rc = zs_fail(err, ZS_SOURCE, "entry %.*s cannot be read: %s", (int)(t->dn.n < 200 ? t->dn.n : 200), (const char *)t->dn.p,
-		    rc == LDAP_OTHER ? "it has more than 2000 attributes" : ldap_err2string(rc));
+		    rc != LDAP_OTHER ? ldap_err2string(rc) : l.n == ATTRIBUTES_MAX ? "it has more than 2000 attributes" : "the name of an attribute is none");
 	for (size_t i = 0; i < l.n; i++)
 		ldap_memfree(l.v[i].values);
 	ber_free(ber, 0);

@@ -70,19 +70,20 @@ int ldap_dn_component(struct zs_span dn, struct zs_buf *out, struct zs_err *err)
 
 /* ----------------------------------------------------------------- ldap_spool.c */
 
-struct ldap_row { /* one entry, 72 bytes and its key */
-	uint8_t uuid[16];
+struct ldap_row { /* one entry, 80 bytes and its key */
+	uint8_t id[16];
 	uint64_t csn, dn;	/* hashes */
 	uint64_t at;		/* in the spool: main, then side */
 	uint32_t main_n, side_n;
 	uint32_t round;		/* seen last */
 	uint32_t key_n;
 	uint64_t key_at;	/* in keys */
+	int has_children;
 };
 struct ldap_spool {
 	struct ldap_row *rows;
 	size_t n, cap, live;
-	uint32_t *table;	/* by uuid: number + 1; 0: empty; open addressing */
+	uint32_t *table;	/* by id: number + 1; 0: empty; open addressing */
 	size_t table_n;
 	struct zs_buf keys, tail; /* tail: text that is not in the file yet */
 	uint64_t written;	/* text bytes in the file */
@@ -92,10 +93,12 @@ struct ldap_spool {
 };
 void ldap_spool_init(struct ldap_spool *s, const char *tmp_dir, int keeps_order);
 void ldap_spool_fini(struct ldap_spool *s); /* as after init */
-/* Add, or replace what has the same uuid. */
+/* Add, or replace what has the same id. */
 int ldap_spool_put(struct ldap_spool *s, const struct ldap_text *t, uint32_t round, struct zs_err *err) ZS_MUST_USE;
-struct ldap_row *ldap_spool_find(struct ldap_spool *s, const uint8_t uuid[16]); /* NULL: not there */
-void ldap_spool_uuid(struct zs_span text, struct zs_span dn, uint8_t out[static 16]); /* of the text's digits, or else of the DN */
+struct ldap_row *ldap_spool_find(struct ldap_spool *s, const uint8_t id[16]); /* NULL: not there */
+/* An entry is known by its name and its entryUUID (empty: a server that has none) together: nothing hinders two from having the same
+ * entryUUID (a tree that was loaded twice); one that is renamed is another one. */
+void ldap_spool_id(struct zs_span uuid, struct zs_span dn, uint8_t out[static 16]);
 void ldap_spool_drop(struct ldap_spool *s, struct ldap_row *r);
 void ldap_spool_sort(struct ldap_spool *s); /* by key; finding and putting are over */
 int ldap_spool_text(struct ldap_spool *s, const struct ldap_row *r, int is_side, struct zs_buf *out, struct zs_err *err) ZS_MUST_USE;

@@ -253,14 +253,18 @@ static int first_value(LDAP *ld, LDAPMessage *e, const char *name, struct zs_buf
 	return rc;
 }
 
-static int look_at(struct listing *l, struct zs_span dn, struct zs_span uuid_text, struct zs_span csn, struct zs_err *err)
+struct listed { struct zs_span dn, uuid, csn; int has_children; };
+
+/* A child changes nothing of its parent but that there is one, and that a group with children stands before them. */
+static int look_at(struct listing *l, const struct listed *e, struct zs_err *err)
 {
-	uint8_t uuid[16];
+	const struct zs_span dn = e->dn;
+	uint8_t id[16];
 	struct ldap_row *row;
 
-	ldap_spool_uuid(uuid_text, dn, uuid);
-	row = ldap_spool_find(&l->x->spool, uuid);
-	if (!row || row->csn != zs_hash64(0, csn) || row->dn != zs_hash64(0, dn)) {
+	ldap_spool_id(e->uuid, dn, id);
+	row = ldap_spool_find(&l->x->spool, id);
+	if (!row || row->csn != zs_hash64(0, e->csn) || row->dn != zs_hash64(0, dn) || row->has_children != e->has_children) {
 		if (is_excluded(l->c, l->x, dn))
 			return 0;
 		if (zs_strings_add(&l->changed, dn, err) < 0)
@@ -274,7 +278,7 @@ static int look_at(struct listing *l, struct zs_span dn, struct zs_span uuid_tex
 static int take_listed(void *ctx, LDAPMessage *e, struct zs_err *err)
 {
 	struct listing *l = ctx;
-	struct zs_buf uuid = ZS_BUF_INIT, csn = ZS_BUF_INIT;
+	struct zs_buf uuid = ZS_BUF_INIT, csn = ZS_BUF_INIT, children = ZS_BUF_INIT;
 	char *dn = ldap_get_dn(l->c->ld, e);
 	int rc = -1;
 
@@ -283,13 +287,15 @@ static int take_listed(void *ctx, LDAPMessage *e, struct zs_err *err)
 		goto out;
 	}
 	if (first_value(l->c->ld, e, "entryUUID", &uuid, err) < 0 || first_value(l->c->ld, e, "entryCSN", &csn, err) < 0 ||
-	    (csn.n == 0 && first_value(l->c->ld, e, "modifyTimestamp", &csn, err) < 0))
+	    (csn.n == 0 && first_value(l->c->ld, e, "modifyTimestamp", &csn, err) < 0) ||
+	    first_value(l->c->ld, e, "hasSubordinates", &children, err) < 0)
 		goto out;
-	rc = look_at(l, zs_span_str(dn), zs_buf_span(&uuid), zs_buf_span(&csn), err);
+	rc = look_at(l, &(struct listed){zs_span_str(dn), zs_buf_span(&uuid), zs_buf_span(&csn), zs_span_eq(zs_buf_span(&children), zs_span_str("TRUE"))}, err);
 out:
 	ldap_memfree(dn);
 	zs_buf_fini(&uuid);
 	zs_buf_fini(&csn);
+	zs_buf_fini(&children);
 	return rc;
 }
 
@@ -336,7 +342,7 @@ static size_t drop_vanished(struct listing *l)
 /* 1: nothing had changed, 0, -1 */
 static int settle_once(struct listing *l, struct zs_err *err)
 {
-	static const char *const marks[] = {"entryUUID", "entryCSN", "modifyTimestamp", NULL};
+	static const char *const marks[] = {"entryUUID", "entryCSN", "modifyTimestamp", "hasSubordinates", NULL};
 	struct adaptive a = {{l->x->suffix, all_filter, LDAP_SCOPE_SUBTREE, marks, l->c->options->page, 0}, take_listed, restart_listing, l};
 	size_t gone;
 

@@ -26,31 +26,17 @@ void ldap_spool_fini(struct ldap_spool *s)
 	ldap_spool_init(s, s->tmp_dir, s->keeps_order);
 }
 
-void ldap_spool_uuid(struct zs_span text, struct zs_span dn, uint8_t out[static 16])
+void ldap_spool_id(struct zs_span uuid, struct zs_span dn, uint8_t out[static 16])
 {
-	unsigned digits = 0;
-
-	memset(out, 0, 16);
-	for (size_t i = 0; i < text.n && digits < 32; i++) {
-		uint8_t c = text.p[i];
-		int v = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-
-		if (v < 0)
-			continue;
-		out[digits / 2] = (uint8_t)(out[digits / 2] << 4 | v);
-		digits++;
-	}
-	if (digits == 32)
-		return;
-	zs_put_u64(out, zs_hash64(1, dn)); /* servers without entryUUID */
-	zs_put_u64(out + 8, zs_hash64(2, dn));
+	for (uint64_t seed = 1; seed <= 2; seed++)
+		zs_put_u64(out + 8 * (seed - 1), zs_hash64(zs_hash64(seed, uuid), dn));
 }
 
-static size_t slot_of(const struct ldap_spool *s, const uint8_t uuid[16])
+static size_t slot_of(const struct ldap_spool *s, const uint8_t id[16])
 {
-	size_t i = (size_t)(zs_get_u64(uuid) ^ zs_get_u64(uuid + 8) * UINT64_C(0x9e3779b97f4a7c15)) & (s->table_n - 1);
+	size_t i = (size_t)(zs_get_u64(id) ^ zs_get_u64(id + 8) * UINT64_C(0x9e3779b97f4a7c15)) & (s->table_n - 1);
 
-	while (s->table[i] && memcmp(s->rows[s->table[i] - 1].uuid, uuid, 16) != 0)
+	while (s->table[i] && memcmp(s->rows[s->table[i] - 1].id, id, 16) != 0)
 		i = (i + 1) & (s->table_n - 1);
 	return i;
 }
@@ -73,13 +59,13 @@ static int grow(struct ldap_spool *s, struct zs_err *err)
 	s->table_n = cap * 2;
 	s->cap = cap;
 	for (size_t i = 0; i < s->n; i++)
-		s->table[slot_of(s, s->rows[i].uuid)] = (uint32_t)i + 1;
+		s->table[slot_of(s, s->rows[i].id)] = (uint32_t)i + 1;
 	return 0;
 }
 
-struct ldap_row *ldap_spool_find(struct ldap_spool *s, const uint8_t uuid[16])
+struct ldap_row *ldap_spool_find(struct ldap_spool *s, const uint8_t id[16])
 {
-	uint32_t number = s->table_n ? s->table[slot_of(s, uuid)] : 0;
+	uint32_t number = s->table_n ? s->table[slot_of(s, id)] : 0;
 
 	return number && s->rows[number - 1].main_n ? &s->rows[number - 1] : NULL;
 }
@@ -113,18 +99,18 @@ static int add_key(struct ldap_spool *s, const struct ldap_text *t, struct zs_er
 int ldap_spool_put(struct ldap_spool *s, const struct ldap_text *t, uint32_t round, struct zs_err *err)
 {
 	struct ldap_row row = {.csn = zs_hash64(0, zs_buf_span(&t->csn)), .dn = zs_hash64(0, zs_buf_span(&t->dn)),
-	    .main_n = (uint32_t)t->main.n, .side_n = (uint32_t)t->side.n, .round = round, .key_at = s->keys.n};
+	    .main_n = (uint32_t)t->main.n, .side_n = (uint32_t)t->side.n, .round = round, .key_at = s->keys.n, .has_children = t->has_children};
 	size_t i;
 
 	if (t->main.n > UINT32_MAX || t->side.n > UINT32_MAX)
 		return zs_fail(err, ZS_SOURCE, "an entry of more than 4 GiB");
-	ldap_spool_uuid(zs_buf_span(&t->uuid), zs_buf_span(&t->dn), row.uuid);
+	ldap_spool_id(zs_buf_span(&t->uuid), zs_buf_span(&t->dn), row.id);
 	if (s->n == s->cap && grow(s, err) < 0)
 		return -1;
 	if (add_key(s, t, err) < 0 || add_text(s, t, &row.at, err) < 0)
 		return -1;
 	row.key_n = (uint32_t)(s->keys.n - row.key_at);
-	i = slot_of(s, row.uuid);
+	i = slot_of(s, row.id);
 	if (!s->table[i]) {
 		s->table[i] = (uint32_t)++s->n;
 		s->live++;
@@ -151,7 +137,7 @@ static int by_key(const void *a, const void *b, void *keys)
 
 	if (c == 0)
 		c = (x->key_n > y->key_n) - (x->key_n < y->key_n);
-	return c ? c : memcmp(x->uuid, y->uuid, 16);
+	return c ? c : memcmp(x->id, y->id, 16);
 }
 
 void ldap_spool_sort(struct ldap_spool *s)

@@ -134,6 +134,21 @@ static int with_file(struct restore_ldif *x, const char *context, const char *na
 	return 0;
 }
 
+/* A context of which only the directory is there: it could not be read to its end.  What there is of others is given. */
+static int say_missing(struct restore_ldif *x, const char *context, struct zs_err *err)
+{
+	const struct zs_observer *o = x->s->observer;
+	const struct zs_span dn = zs_span_str(context), base = x->s->base;
+	struct zs_err why = {0};
+
+	if (base.n > 0 && !zs_dn_is_below(dn, base) && !zs_dn_is_below(base, dn))
+		return 0;
+	(void)zs_fail(&why, ZS_SOURCE, "its entries are not in this snapshot: they could not be read when it was made");
+	if (o && o->problem)
+		o->problem(o->ctx, dn, &why);
+	return zs_buf_printf(&x->out, err, "# zstore: incomplete: the entries of %s are not in this snapshot\n\n", context);
+}
+
 static int one_context(struct restore_ldif *x, const char *context, struct zs_err *err)
 {
 	int rc;
@@ -143,6 +158,8 @@ static int one_context(struct restore_ldif *x, const char *context, struct zs_er
 	rc = with_file(x, context, "volatile.ldif", on_side, err);
 	if (rc >= 0)
 		rc = with_file(x, context, "entries.ldif", on_entries, err);
+	if (rc == 0)
+		rc = say_missing(x, context, err);
 	if (x->side_fd >= 0)
 		(void)close(x->side_fd);
 	return rc < 0 ? -1 : 0;

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Two LDIF files entry by entry: keyed by entryUUID (or the DN), values of an attribute in their order.
+"""Two LDIF files entry by entry: keyed by entryUUID and DN, values of an attribute in their order.
 
   ldif_compare.py ONE TWO [--without ATTRIBUTE,...] [--parents-first]
 
@@ -24,7 +24,7 @@ def entries(path):
             else:
                 value = value[1:] if value.startswith(b" ") else value
             e.setdefault(name.lower(), []).append(value)
-        key = e.get(b"entryuuid", e[b"dn"])[0]
+        key = e.get(b"entryuuid", [b""])[0] + b" " + e[b"dn"][0]
         if key in out:
             raise SystemExit("%s: %r twice" % (path, key))
         out[key] = e

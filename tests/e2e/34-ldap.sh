@@ -41,6 +41,35 @@ z 0 snapshots --json
 json_is 'd[0]["manifest"]["sources"][0]["detail"]["contexts"][0]["consistent"]' true
 json_is 'd[0]["manifest"]["sources"][0]["detail"]["contexts"][0]["entries"]' "$(grep -c '^dn:' "$T/a.cat")"
 
+# a tree that was loaded twice: two entries with one entryUUID are two
+/usr/bin/python3 - "$T/a.cat" "$T/twice.ldif" <<'E2'
+import sys
+entries = open(sys.argv[1]).read().split("\n\n")
+copies = [e.replace("uid=user00000,", "uid=copy00000,").replace("uid: user00000", "uid: copy00000") for e in entries if e.startswith("dn: uid=user00000,")]
+assert len(copies) == 1
+open(sys.argv[2], "w").write("\n\n".join([e for e in entries if e.strip()] + copies) + "\n")
+E2
+restore_into g "$T/twice.ldif"
+[ "$(grep '^entryUUID:' "$T/g.cat" | sort | uniq -d | wc -l)" = 1 ] || die "no two entries of one entryUUID"
+slapd_up "$T/g" "$SUFFIX" || die "slapd with copies"
+z 0 backup "$(cat "$T/g/url")/?config=no"
+z 0 extract latest --ldif
+compare "$T/g.cat" "$T/out" --without contextCSN --parents-first
+service_stop "$T/g"
+z 0 forget latest
+
+# a context whose entries are missing is named, what there is comes out
+mkdir -p "$T/made/dc=one" "$T/made/dc=two"
+printf 'dn: dc=one\ndc: one\n\n' >"$T/made/dc=one/entries.ldif"
+(cd "$T" && z 0 backup made)
+z 3 extract latest:made --ldif
+out_has '^dn: dc=one$'
+out_has '^# zstore: incomplete: the entries of dc=two '
+err_has 'dc=two: .*not in this snapshot'
+z 0 extract latest:made --ldif dc=one
+z 1 extract latest:made --ldif dc=two
+z 0 forget latest
+
 # again: nothing new; a login changes only what is apart
 z 0 backup --json "$url/?config=no"
 [ "$(json 'd["sources"][0]["added_bytes"]')" -lt 4000 ] || die "an unchanged directory was stored again"

@@ -61,7 +61,7 @@ static void spool(void **state)
 	struct ldap_spool s;
 	struct ldap_text t = {0};
 	struct zs_err err = {0};
-	uint8_t uuid[16];
+	uint8_t id[16];
 
 	(void)state;
 	ldap_spool_init(&s, "/tmp", 0);
@@ -77,15 +77,19 @@ static void spool(void **state)
 	set_text(&t, "uid=b,dc=x", "00000000-0000-0000-0000-0000000000bb", "b new");
 	assert_int_equal(ldap_spool_put(&s, &t, 1, &err), 0);
 	assert_int_equal(s.live, 4);
-	ldap_spool_uuid(zs_span(NULL, 0), zs_span_str("uid=gone,dc=x"), uuid);
-	assert_non_null(ldap_spool_find(&s, uuid));
-	ldap_spool_drop(&s, ldap_spool_find(&s, uuid));
-	assert_null(ldap_spool_find(&s, uuid));
+	set_text(&t, "uid=copy,dc=x", "00000000-0000-0000-0000-0000000000bb", "copy"); /* a tree that was loaded twice */
+	assert_int_equal(ldap_spool_put(&s, &t, 1, &err), 0);
+	assert_int_equal(s.live, 5);
+	ldap_spool_id(zs_span(NULL, 0), zs_span_str("uid=gone,dc=x"), id);
+	assert_non_null(ldap_spool_find(&s, id));
+	ldap_spool_drop(&s, ldap_spool_find(&s, id));
+	assert_null(ldap_spool_find(&s, id));
 	ldap_spool_sort(&s);
-	assert_int_equal(s.n, 3);
+	assert_int_equal(s.n, 4);
 	check_text(&s, 0, "suffix", "side");
 	check_text(&s, 1, "b new", "side");
-	check_text(&s, 2, "group", "side");
+	check_text(&s, 2, "copy", "side");
+	check_text(&s, 3, "group", "side");
 	ldap_text_fini(&t);
 	ldap_spool_fini(&s);
 }
