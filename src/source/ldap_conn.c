@@ -9,6 +9,7 @@
 #include <sys/time.h>
 
 #define CONNECT_TIMEOUT_S 15
+#define LOGIN_TIMEOUT_S 45 /* for all of it: the connection, TLS, and the login */
 
 int ldap_conn_is_limit(int rc)
 {
@@ -91,8 +92,19 @@ static int ask_who(struct ldap_conn *c, struct zs_err *err)
 	return rc;
 }
 
+static int log_in(struct ldap_conn *c, struct zs_err *err)
+{
+	int rc = c->options->starttls ? ldap_start_tls_s(c->ld, NULL, NULL) : LDAP_SUCCESS;
+
+	if (rc != LDAP_SUCCESS)
+		return ldap_conn_fail(c, rc, "StartTLS", "", err);
+	return bind_to(c, err) < 0 ? -1 : ask_who(c, err);
+}
+
 int ldap_conn_open(const struct ldap_options *o, const struct zs_source_settings *s, struct ldap_conn *c, struct zs_err *err)
 {
+	const unsigned seconds = o->timeout_s < LOGIN_TIMEOUT_S ? o->timeout_s : LOGIN_TIMEOUT_S;
+	struct ldap_watch *watch;
 	int rc;
 
 	*c = (struct ldap_conn){.options = o, .settings = s};
@@ -101,13 +113,15 @@ int ldap_conn_open(const struct ldap_options *o, const struct zs_source_settings
 		return ldap_conn_fail(c, rc, "cannot connect to", o->uri, err);
 	if (set_options(c, err) < 0)
 		goto fail;
-	if (o->starttls && (rc = ldap_start_tls_s(c->ld, NULL, NULL)) != LDAP_SUCCESS) {
-		(void)ldap_conn_fail(c, rc, "StartTLS", "", err);
+	if (ldap_watch_begin(c->ld, seconds, &watch, err) < 0)
 		goto fail;
+	rc = log_in(c, err);
+	if (ldap_watch_end(watch) && rc < 0 && err->cause == ZS_SOURCE) {
+		zs_err_clear(err);
+		(void)zs_fail(err, ZS_SOURCE, "%s: no answer for %u seconds while connecting and logging in", o->url->label, seconds);
 	}
-	if (bind_to(c, err) < 0 || ask_who(c, err) < 0)
-		goto fail;
-	return 0;
+	if (rc == 0)
+		return 0;
 fail:
 	ldap_conn_close(c);
 	return -1;

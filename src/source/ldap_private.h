@@ -48,6 +48,13 @@ struct ldap_search {
  * (LDAP_SUCCESS if it was not the server's). */
 int ldap_conn_search(struct ldap_conn *c, const struct ldap_search *s, ldap_entry_fn *fn, void *ctx, int *out_rc, struct zs_err *err) ZS_MUST_USE;
 
+/* ----------------------------------------------------------------- ldap_watch.c */
+
+/* What ld does until ldap_watch_end (1 thread) takes no longer than that: its socket is shut down, and the call that waits fails. */
+struct ldap_watch;
+int ldap_watch_begin(LDAP *ld, unsigned seconds, struct ldap_watch **out, struct zs_err *err) ZS_MUST_USE;
+int ldap_watch_end(struct ldap_watch *w); /* 1: it took longer, 0.  Frees w */
+
 /* ------------------------------------------------------------------ ldap_ldif.c */
 
 struct ldap_text { /* one entry as LDIF, without the empty line behind */

@@ -156,6 +156,16 @@ z 0 backup "$(cat "$T/f/url")/?config=no&passwords=no"
 z 0 extract latest --ldif
 [ "$(grep -c '^dn:' "$T/out")" = "$(slapd_cat "$T/f" -b "$SUFFIX" | grep -c '^dn:')" ] || die "pages lost entries"
 
+# a server that is silent in the TLS handshake
+/usr/bin/python3 -c 'import socket, time
+s = socket.socket(); s.bind(("127.0.0.1", 0)); s.listen(8); print(s.getsockname()[1], flush=True)
+held = []
+while True: held.append(s.accept())' >"$T/silent" & pids="$pids $!"
+until [ -s "$T/silent" ]; do sleep 0.05; done
+timeout 30 "$ZSTORE" backup "ldaps://127.0.0.1:$(cat "$T/silent")/?bind=cn=x&password-file=$T/right&timeout=2" 2>"$T/err"
+[ $? = 1 ] || die "a silent server: not exit 1"
+err_has 'no answer for 2 seconds while connecting'
+
 # a server that stops answering, and one that ends
 kill -STOP "$(cat "$T/f/pid")"
 z 1 backup "$(cat "$T/f/url")/?config=no&passwords=no&timeout=2"
