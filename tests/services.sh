@@ -331,6 +331,9 @@ zimbra_slapd_config() { # DIR
 	dn: cn=config
 	objectClass: olcGlobal
 	cn: config
+	${SLAPD_TLS:+olcTLSCACertificateFile: $SLAPD_TLS/ca.pem}
+	${SLAPD_TLS:+olcTLSCertificateFile: $SLAPD_TLS/server.pem}
+	${SLAPD_TLS:+olcTLSCertificateKeyFile: $SLAPD_TLS/server.key}
 	olcThreads: 4
 	olcToolThreads: 1
 	--
@@ -417,7 +420,8 @@ zimbra_slapd_up() { # DIR
 		service_user slapadd -q -n0 -F "$dir/conf" -l "$dir/config.ldif" >>"$dir/log" 2>&1 &&
 			service_user slapadd -q -F "$dir/conf" -b "" -l "$dir/skeleton.ldif" >>"$dir/log" 2>&1 || { cat "$dir/log" >&2; return 1; }
 	fi
-	service_start "$dir" slapd -d 0 -F "$dir/conf" -h "$url"
+	[ -z "${SLAPD_TLS:-}" ] || [ -s "$dir/port" ] || { service_port >"$dir/port" && service_port >"$dir/tls-port"; } || return 1
+	service_start "$dir" slapd -d 0 -F "$dir/conf" -h "$url${SLAPD_TLS:+ ldap://127.0.0.1:$(cat "$dir/port") ldaps://127.0.0.1:$(cat "$dir/tls-port")}"
 	service_wait "$dir" ldapsearch -x -LLL -H "$url" -b '' -s base
 }
 zimbra_config() { # DIR

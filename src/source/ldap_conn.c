@@ -30,6 +30,7 @@ int ldap_conn_fail(const struct ldap_conn *c, int rc, const char *what, const ch
 		*p = (unsigned char)*p < 0x20 || *p == 0x7f ? ' ' : *p;
 	return zs_fail(err, ZS_SOURCE, "%s: %s%s%s: %s%s%s (code %d)%s", c->options->url->label, what, *where ? " " : "", where, ldap_err2string(rc),
 	    *text ? ": " : "", text, rc,
+	    strncmp(c->options->uri, "ldaps", 5) == 0 && rc == LDAP_SERVER_DOWN ? "; if it is up: ca-file=FILE says which authorities count" :
 	    ldap_conn_is_limit(rc) ? "; a backup needs a reader without limits: olcLimits (or olcSizeLimit, olcTimeLimit) for its DN" : "");
 }
 

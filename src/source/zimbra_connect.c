@@ -175,6 +175,7 @@ int zimbra_connect_directory(struct zimbra_source *s, struct zimbra_directory *o
 	login.uri = uri;
 	login.ca_file = s->options.ca_file ? s->options.ca_file : ca;
 	login.starttls = strncmp(uri, "ldap://", 7) == 0 && is_true(zimbra_config_get(c, "ldap_starttls_supported"));
+	login.is_tls = login.starttls || strncmp(uri, "ldaps://", 8) == 0;
 	rc = zimbra_directory_read(&login, s->settings, out, err);
 	free(ca);
 	return rc;

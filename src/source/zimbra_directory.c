@@ -2,10 +2,10 @@
  * Zimbra's accounts, domains and classes of service, from its directory: only what a backup of mailboxes must know.  The directory
  * itself is backed up by the LDAP source.
  */
+#include "ldap_private.h"
 #include "zimbra_private.h"
 
 #include <ctype.h>
-#include <ldap.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,42 +25,65 @@ struct asking { /* one search */
 
 static int fail(const struct asking *a, int rc, const char *what, struct zs_err *err)
 {
+	const struct zimbra_login *l = a->login;
 	char *text = NULL;
 
+	if (rc == LDAP_NO_MEMORY)
+		return zs_fail_nomem(err);
+	if (l->is_tls && (rc == LDAP_CONNECT_ERROR || rc == LDAP_SERVER_DOWN))
+		return zs_fail(err, ZS_SOURCE, "Zimbra's directory %s: %s: %s (is it up, and its certificate of an authority in %s? ?ca-file=FILE names others)",
+		    l->uri, what, ldap_err2string(rc), l->ca_file ? l->ca_file : "/etc/ssl/certs");
 	(void)ldap_get_option(a->ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &text);
-	(void)zs_fail(err, rc == LDAP_NO_MEMORY ? ZS_NOMEM : ZS_SOURCE, "Zimbra's directory %s: %s: %s%s%s (see ldap_url, zimbra_ldap_userdn and zimbra_ldap_password in localconfig.xml)", a->login->uri, what,
+	(void)zs_fail(err, ZS_SOURCE, "Zimbra's directory %s: %s: %s%s%s (see ldap_url, zimbra_ldap_userdn and zimbra_ldap_password in localconfig.xml)", l->uri, what,
 	    ldap_err2string(rc), text && *text ? ": " : "", text ? text : "");
 	ldap_memfree(text);
 	return -1;
 }
 
-static int connect_to(struct asking *a, struct zs_err *err)
+static void set_options(struct asking *a)
 {
 	const struct timeval timeout = {TIMEOUT_S, 0};
-	const int version = LDAP_VERSION3, demand = LDAP_OPT_X_TLS_DEMAND, server = 0;
-	struct berval password = {strlen(a->login->password), NULL};
-	int rc = ldap_initialize(&a->ld, a->login->uri);
+	const int version = LDAP_VERSION3, demand = LDAP_OPT_X_TLS_DEMAND, client = 0;
 
-	if (rc != LDAP_SUCCESS)
-		return fail(a, rc, "cannot connect", err);
 	(void)ldap_set_option(a->ld, LDAP_OPT_PROTOCOL_VERSION, &version);
 	(void)ldap_set_option(a->ld, LDAP_OPT_NETWORK_TIMEOUT, &timeout);
 	(void)ldap_set_option(a->ld, LDAP_OPT_TIMEOUT, &timeout);
 	(void)ldap_set_option(a->ld, LDAP_OPT_REFERRALS, LDAP_OPT_OFF);
-	if (a->login->starttls) {
-		(void)ldap_set_option(a->ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand);
-		if (a->login->ca_file)
-			(void)ldap_set_option(a->ld, LDAP_OPT_X_TLS_CACERTFILE, a->login->ca_file);
-		(void)ldap_set_option(a->ld, LDAP_OPT_X_TLS_NEWCTX, &server);
-		if ((rc = ldap_start_tls_s(a->ld, NULL, NULL)) != LDAP_SUCCESS)
-			return fail(a, rc, "StartTLS", err);
-	}
+	(void)ldap_set_option(a->ld, LDAP_OPT_X_TLS_REQUIRE_CERT, &demand);
+	if (a->login->ca_file)
+		(void)ldap_set_option(a->ld, LDAP_OPT_X_TLS_CACERTFILE, a->login->ca_file);
+	if (a->login->is_tls)
+		(void)ldap_set_option(a->ld, LDAP_OPT_X_TLS_NEWCTX, &client);
+}
+
+static int log_in(struct asking *a, struct zs_err *err)
+{
+	struct berval password = {strlen(a->login->password), NULL};
+	int rc = a->login->starttls ? ldap_start_tls_s(a->ld, NULL, NULL) : LDAP_SUCCESS;
+
+	if (rc != LDAP_SUCCESS)
+		return fail(a, rc, "StartTLS", err);
 	if (!(password.bv_val = strdup(a->login->password)))
 		return zs_fail_nomem(err);
 	rc = ldap_sasl_bind_s(a->ld, a->login->bind_dn, LDAP_SASL_SIMPLE, &password, NULL, NULL, NULL);
 	explicit_bzero(password.bv_val, password.bv_len);
 	free(password.bv_val);
 	return rc == LDAP_SUCCESS ? 0 : fail(a, rc, "cannot log in", err);
+}
+
+static int connect_to(struct asking *a, struct zs_err *err)
+{
+	struct ldap_watch *watch;
+	int rc = ldap_initialize(&a->ld, a->login->uri);
+
+	if (rc != LDAP_SUCCESS)
+		return fail(a, rc, "cannot connect", err);
+	set_options(a);
+	if (ldap_watch_begin(a->ld, TIMEOUT_S, &watch, err) < 0)
+		return -1;
+	rc = log_in(a, err);
+	(void)ldap_watch_end(watch);
+	return rc;
 }
 
 /* The first value of an attribute, in a new string; "" if there is none.  NULL: no memory, or it is no text. */

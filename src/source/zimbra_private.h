@@ -88,7 +88,7 @@ void zimbra_blob_free(struct zimbra_blob *b);
 struct zimbra_options {
 	const char *label;	/* of the URL; borrowed */
 	const char *config_path; /* borrowed, or the usual place */
-	const char *ca_file;	/* for StartTLS; NULL: Zimbra's own */
+	const char *ca_file;	/* for TLS; NULL: Zimbra's own */
 	struct zs_strings accounts, excludes, domains, classes; /* patterns as the shell's; classes of service by name or id */
 };
 int zimbra_options_parse(const struct zs_server_settings *server, struct zimbra_options *out, struct zs_err *err) ZS_MUST_USE;
@@ -112,7 +112,7 @@ struct zimbra_directory {
 	size_t domains_n, domains_cap;
 	char *server_id;	      /* zimbraId of this server, if its blobs are in a directory of that name; else NULL */
 };
-struct zimbra_login { const char *uri, *bind_dn, *password, *ca_file, *hostname; int starttls; };
+struct zimbra_login { const char *uri, *bind_dn, *password, *ca_file, *hostname; int starttls, is_tls; }; /* is_tls: sooner or later */
 /* Read it all.  -1 ZS_SOURCE: names the directory and the operation. */
 int zimbra_directory_read(const struct zimbra_login *login, const struct zs_source_settings *s, struct zimbra_directory *out, struct zs_err *err) ZS_MUST_USE;
 /* What `later` knows better or in addition; accounts that are only in d stay.  later is empty then. */

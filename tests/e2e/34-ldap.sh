@@ -139,6 +139,7 @@ z 2 backup "ldap://127.0.0.1:$port/?bind=cn=x&nonsense=1&password-file=$T/right"
 err_has 'nonsense'
 tls_port=$(cat "$T/a/tls-port")
 z 1 backup "ldaps://127.0.0.1:$tls_port/?bind=cn=root,$SUFFIX&password-file=$T/right"
+err_has 'ca-file=FILE'
 z 0 backup "ldaps://127.0.0.1:$tls_port/?bind=cn=root,$SUFFIX&password-file=$T/right&ca-file=$T/tls/ca.pem&config=no"
 z 0 backup "ldap://127.0.0.1:$port/?starttls=yes&bind=cn=root,$SUFFIX&password-file=$T/right&ca-file=$T/tls/ca.pem&config=no"
 z 1 backup "ldap://127.0.0.1:$(cat "$T/c/port")/?starttls=yes&bind=cn=root,$SUFFIX&password-file=$T/right&ca-file=$T/tls/ca.pem"

@@ -11,7 +11,8 @@ trap 'services_down; cleanup' EXIT
 quick_init
 chmod 755 "$T"
 "$ZSTORE" backup --dry-run "zimbra:$T/none.xml" 2>&1 | grep -q "built without" && skip "built without Zimbra"
-zimbra_up "$T/z" || die "zimbra"
+tls_make "$T/tls" || die "certificates"
+SLAPD_TLS="$T/tls" zimbra_up "$T/z" || die "zimbra"
 life() { /usr/bin/python3 "$here/sample/zimbra_life.py" "$T/z" "$@" >"$T/life" 2>&1 || die "life $*: $(head -20 "$T/life")"; }
 url="zimbra:$T/z/conf/localconfig.xml"
 sqlz() { zimbra_sql "$T/z" -N -e "SET foreign_key_checks=0; $1" || die "sql: $1"; }
@@ -61,6 +62,22 @@ sqlz 'CREATE TABLE mboxgroup1.lock_me (mailbox_id INT UNSIGNED NOT NULL PRIMARY 
 store=$T/z/store/0
 cp "$store/202/msg/0/256-2.msg" "$T/all" # to several mailboxes, as links to one file
 [ "$(stat -c %h "$store/101/msg/0/280-3.msg")" -ge 3 ] || die "no links"
+
+# ---- the directory by TLS, as Zimbra has it: with the server's own authority, with one that is named, with neither
+config=$T/z/conf/localconfig.xml
+cp "$config" "$T/config"
+mkdir "$T/z/conf/ca"
+for url_of in "ldap://127.0.0.1:$(cat "$T/z/ldap/port")" "ldaps://127.0.0.1:$(cat "$T/z/ldap/tls-port")"; do
+	sed "s,$(cat "$T/z/ldap/url"),$url_of,; /ldap_starttls_supported/,/value/s,<value>0,<value>1," "$T/config" >"$config"
+	cp "$T/tls/ca.pem" "$T/z/conf/ca/ca.pem"
+	z 0 backup "$url"
+	rm "$T/z/conf/ca/ca.pem"
+	z 1 backup "$url"
+	err_has "Zimbra's directory $url_of.*authority"
+	z 0 backup "$url?ca-file=$T/tls/ca.pem"
+done
+cp "$T/config" "$config"
+fresh
 
 # ---- of several rows of one file one has another digest: that one is named, though others found the file good
 digest=$(sqlz "SELECT blob_digest FROM mboxgroup2.mail_item WHERE mailbox_id=202 AND id=256")
