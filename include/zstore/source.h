@@ -28,8 +28,10 @@ struct zs_source_item {
 	struct zs_span proof;
 	uint64_t proof_identity;
 	/* The directory in which an item keeps its item_id under whatever path: where the previous snapshot has one of that number below
-	 * it with the same content (zs_source_same_content), that is kept and the item is not opened.  Borrowed; n 0: none. */
+	 * it with the same content (zs_source_same_content), that is kept and the item is not opened.  Borrowed; n 0: none.  A home
+	 * is an item, too: home_id is its item_id, by which it is found among its neighbours if it had another name (0: it has none). */
 	struct zs_span home;
+	uint64_t home_id;
 };
 
 enum zs_note_level {

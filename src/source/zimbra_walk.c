@@ -108,6 +108,7 @@ static int give_item(struct zimbra_source *s, struct zimbra_level *l, struct zs_
 	out->entry.size = l->what == ZIMBRA_BLOB ? row->size : l->what == ZIMBRA_VCARD ? row->metadata.n : 0; /* of what is made: about */
 	out->entry.item_id = row->id;
 	out->home = zs_span(s->walk.path.p, s->walk.levels[0].path_n);
+	out->home_id = where.mailbox->id;
 	out->entry.identity = zimbra_handle_identity(row, l->what, where.folder_path);
 	if (zimbra_handle_new(&where, row, l->what, &out->handle, err) < 0)
 		return -1;
@@ -369,6 +370,8 @@ static int give_account(struct zimbra_source *s, struct zs_source_item *out, str
 		return -1;
 	w->is_inside = 1;
 	(void)give_directory(s, out);
+	out->entry.flags |= ZS_ENTRY_HAS_ITEM;
+	out->entry.item_id = m->id;
 	if (m->probe != 0 && m->problems == 0) {
 		out->proof = zs_buf_span(&w->proof);
 		out->proof_identity = m->probe;

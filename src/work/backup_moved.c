@@ -1,6 +1,6 @@
 /*
- * Items that the previous snapshot has under another path: asked for by their number, below the directory that they belong to.  One
- * walk of that directory, when the first of them is asked for, tells where all of them were.
+ * Items that the previous snapshot has under another path: asked for by their number, below the directory that they belong to, which
+ * may have had another name itself.  One walk of that directory, when the first of them is asked for, tells where all of them were.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +13,8 @@ struct place { uint64_t item_id; size_t path_at; };
 struct moved {
 	struct zs_tree_io nodes;
 	struct zs_id root;
-	struct zs_buf home, places, paths; /* places: of struct place, by number; paths: each with a NUL behind */
+	struct zs_buf home; /* as it is called now */
+	struct zs_buf places, paths; /* places: of struct place, by number; paths: each with a NUL behind */
 	int is_loaded;
 };
 
@@ -70,10 +71,60 @@ static int add_place(struct moved *m, struct zs_span path, struct zs_span encode
 	return zs_buf_add_u8(&m->paths, 0, err) < 0 ? -1 : 1;
 }
 
-static int walk_home(struct moved *m, struct zs_err *err)
+/* Is this entry the directory of that number?  1, 0, -1 */
+static int is_home(struct zs_span encoded, uint64_t home_id, struct zs_err *err)
+{
+	struct zs_entry e;
+
+	if (zs_format_entry_decode(encoded, &e, err) < 0)
+		return -1;
+	return e.kind == ZS_ENTRY_DIR && e.item_id == home_id;
+}
+
+/* The directory of that number among those in parent, into *out.  1, 0, -1 */
+static int find_neighbour(struct moved *m, struct zs_span parent, uint64_t home_id, struct zs_buf *out, struct zs_err *err)
 {
 	struct zs_tree_cursor *c = NULL;
-	struct zs_span path, encoded, home = zs_buf_span(&m->home);
+	struct zs_span path, encoded;
+	int found = 0, rc = zs_tree_cursor_new(&m->nodes, &m->root, &c, err);
+
+	if (rc == 0)
+		rc = zs_tree_cursor_seek(c, parent, err);
+	while (rc >= 0 && !found && (rc = zs_tree_cursor_next(c, &path, &encoded, err)) > 0) {
+		if (zs_span_eq(path, parent))
+			continue;
+		if (!backup_is_below(path, parent))
+			break;
+		zs_buf_clear(out); /* what next lends ends with skip */
+		if ((found = is_home(encoded, home_id, err)) < 0 || zs_buf_add_span(out, path, err) < 0 ||
+		    zs_tree_cursor_skip(c, zs_buf_span(out), err) < 0)
+			rc = -1;
+	}
+	zs_tree_cursor_free(c);
+	return rc < 0 ? -1 : found;
+}
+
+/* Where home was, into *out: under its name, or under another one beside it.  1, 0, -1 */
+static int find_home(struct moved *m, struct zs_span home, uint64_t home_id, struct zs_buf *out, struct zs_err *err)
+{
+	size_t base_n = zs_path_base(home).n;
+	int rc = zs_tree_lookup(&m->nodes, &m->root, home, out, err);
+
+	if (rc > 0)
+		rc = is_home(zs_buf_span(out), home_id, err);
+	zs_buf_clear(out);
+	if (rc != 0)
+		return rc < 0 || zs_buf_add_span(out, home, err) < 0 ? -1 : 1;
+	if (home_id == 0 || base_n == home.n)
+		return 0;
+	return find_neighbour(m, zs_span(home.p, home.n - base_n - 1), home_id, out, err);
+}
+
+/* All that is below it. */
+static int walk_home(struct moved *m, struct zs_span home, struct zs_err *err)
+{
+	struct zs_tree_cursor *c = NULL;
+	struct zs_span path, encoded;
 	int rc = zs_tree_cursor_new(&m->nodes, &m->root, &c, err);
 
 	if (rc == 0)
@@ -97,10 +148,12 @@ static int no_memory(struct zs_err *err)
 	return 0;
 }
 
-static int load(struct moved *m, struct zs_span home, struct zs_err *err)
+static int load(struct moved *m, struct zs_span home, uint64_t home_id, struct zs_err *err)
 {
+	struct zs_buf old = ZS_BUF_INIT;
 	size_t n;
 	struct place *v;
+	int rc;
 
 	if (m->is_loaded && zs_span_eq(zs_buf_span(&m->home), home))
 		return 0;
@@ -108,7 +161,13 @@ static int load(struct moved *m, struct zs_span home, struct zs_err *err)
 	zs_buf_clear(&m->home);
 	zs_buf_clear(&m->places);
 	zs_buf_clear(&m->paths);
-	if (zs_buf_add_span(&m->home, home, err) < 0 || (walk_home(m, err) < 0 && no_memory(err) < 0))
+	if (zs_buf_add_span(&m->home, home, err) < 0)
+		return -1;
+	rc = find_home(m, home, home_id, &old, err);
+	if (rc > 0)
+		rc = walk_home(m, zs_buf_span(&old), err);
+	zs_buf_fini(&old);
+	if (rc < 0 && no_memory(err) < 0)
 		return -1;
 	v = places_of(m, &n);
 	if (n > 1)
@@ -138,7 +197,7 @@ int backup_moved_find(struct moved *m, const struct zs_source_item *src, struct 
 	const struct place *v;
 	size_t n;
 
-	if (load(m, src->home, err) < 0)
+	if (load(m, src->home, src->home_id, err) < 0)
 		return -1;
 	v = places_of(m, &n);
 	for (size_t i = first_of(m, src->entry.item_id); i < n && v[i].item_id == src->entry.item_id; i++) {

@@ -150,6 +150,31 @@ same emil@zweite.test "$number" "$T/moved"
 grep -q "Trash/$number-" "$T/path" || die "it is not in Trash: $(cat "$T/path")"
 same emil@zweite.test 256 "$T/all"
 [ "$(cat "$T/path")" != "$old" ] || die "the folder has not moved"
+# its account gets another name, and another account the name that it had
+cat >"$T/rename.ldif" <<'E2'
+dn: uid=emil,ou=people,dc=zweite,dc=test
+changetype: modify
+replace: zimbraMailDeliveryAddress
+zimbraMailDeliveryAddress: zoe@zweite.test
+-
+replace: mail
+mail: zoe@zweite.test
+
+dn: uid=dora,ou=people,dc=zweite,dc=test
+changetype: modify
+replace: zimbraMailDeliveryAddress
+zimbraMailDeliveryAddress: emil@zweite.test
+-
+replace: mail
+mail: emil@zweite.test
+E2
+directory() { ldapmodify -x -H "$(cat "$T/z/ldap/url")" -D uid=zimbra,cn=admins,cn=zimbra -w zimbra-ldap-secret >"$T/ldapmodify" 2>&1 || die "ldapmodify: $(cat "$T/ldapmodify")"; }
+directory <"$T/rename.ldif"
+z 0 backup --json "$url"
+same zoe@zweite.test "$number" "$T/moved"
+same zoe@zweite.test 256 "$T/all"
+sed 's/: emil@/: dora@/; s/: zoe@/: emil@/' "$T/rename.ldif" >"$T/back.ldif"
+awk 'BEGIN {RS = ""; ORS = "\n\n"} {p[NR] = $0} END {for (i = NR; i; i--) print p[i]}' "$T/back.ldif" | directory
 z 3 backup --force "$url"
 err_has "/256-.*not what its row says"
 err_has "/$number-.*not what its row says"
