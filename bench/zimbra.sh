@@ -82,6 +82,13 @@ change() {
 		echo "UPDATE mboxgroup$group.mail_item SET flags = flags ^ 32, mod_metadata = mod_metadata + $2 WHERE type IN (4, 5, 6) AND $1;"
 	done | zimbra_sql "$dir" || exit 1
 }
+# rename_inbox: another name for every Inbox, which moves a third of the items
+rename_inbox() {
+	local group
+	for group in $(seq "$in_use"); do
+		echo "UPDATE mboxgroup$group.mail_item SET name = 'Posteingang', mod_metadata = mod_metadata + 300000 WHERE type = 1 AND id = 2;"
+	done | zimbra_sql "$dir" || exit 1
+}
 # server DIR KIND GROUPS [MAIL]: one of many mailboxes, and what happens to it
 server() {
 	local dir=$1 in_use=$(($3 < mailboxes ? $3 : mailboxes)) url="zimbra:$1/conf/localconfig.xml"
@@ -96,6 +103,8 @@ server() {
 	change 'mailbox_id % 100 = 1' 200000
 	measure "1 % of the mailboxes changed" "$url"
 	measure "unchanged, after the changes" "$url"
+	rename_inbox
+	measure "every Inbox renamed" "$url"
 	# where blobs can move between volumes every row is looked at
 	echo "INSERT INTO zimbra.volume (id,type,name,path,file_bits,file_group_bits,mailbox_bits,mailbox_group_bits,compress_blobs,compression_threshold) VALUES (3,1,'hsm','$dir/store2',12,8,12,8,0,4096);" |
 		zimbra_sql "$dir" || exit 1
@@ -123,3 +132,8 @@ for _ in 1 2; do
 	fresh
 	measure "the same as plain files" "$W/few/store"
 done
+fresh
+measure "blobs through Zimbra, once more" "zimbra:$W/few/conf/localconfig.xml"
+dir=$W/few in_use=10
+rename_inbox
+measure "every Inbox renamed: a third of them moved" "zimbra:$W/few/conf/localconfig.xml"

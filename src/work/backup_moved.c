@@ -7,6 +7,7 @@
 
 #include "backup_private.h"
 
+#define NEAR 4
 #define MOVED_BYTES (16u << 20) /* for the places of one directory; what is beyond is not found, and read again */
 
 struct place { uint64_t item_id; size_t path_at; };
@@ -14,6 +15,7 @@ struct moved {
 	struct zs_tree_io nodes;
 	struct zs_id root;
 	struct zs_buf home; /* as it is called now */
+	struct zs_tree_cursor *at; /* behind what was found last: what moved together was together before */
 	struct zs_buf places, paths; /* places: of struct place, by number; paths: each with a NUL behind */
 	int is_loaded;
 };
@@ -33,6 +35,7 @@ void backup_moved_free(struct moved *m)
 {
 	if (!m)
 		return;
+	zs_tree_cursor_free(m->at);
 	zs_buf_fini(&m->home);
 	zs_buf_fini(&m->places);
 	zs_buf_fini(&m->paths);
@@ -93,7 +96,7 @@ static int find_neighbour(struct moved *m, struct zs_span parent, uint64_t home_
 	while (rc >= 0 && !found && (rc = zs_tree_cursor_next(c, &path, &encoded, err)) > 0) {
 		if (zs_span_eq(path, parent))
 			continue;
-		if (!backup_is_below(path, parent))
+		if (!zs_path_below(path, parent))
 			break;
 		zs_buf_clear(out); /* what next lends ends with skip */
 		if ((found = is_home(encoded, home_id, err)) < 0 || zs_buf_add_span(out, path, err) < 0 ||
@@ -107,7 +110,7 @@ static int find_neighbour(struct moved *m, struct zs_span parent, uint64_t home_
 /* Where home was, into *out: under its name, or under another one beside it.  1, 0, -1 */
 static int find_home(struct moved *m, struct zs_span home, uint64_t home_id, struct zs_buf *out, struct zs_err *err)
 {
-	size_t base_n = zs_path_base(home).n;
+	struct zs_span parent = zs_path_dir(home);
 	int rc = zs_tree_lookup(&m->nodes, &m->root, home, out, err);
 
 	if (rc > 0)
@@ -115,9 +118,7 @@ static int find_home(struct moved *m, struct zs_span home, uint64_t home_id, str
 	zs_buf_clear(out);
 	if (rc != 0)
 		return rc < 0 || zs_buf_add_span(out, home, err) < 0 ? -1 : 1;
-	if (home_id == 0 || base_n == home.n)
-		return 0;
-	return find_neighbour(m, zs_span(home.p, home.n - base_n - 1), home_id, out, err);
+	return home_id != 0 ? find_neighbour(m, parent, home_id, out, err) : 0;
 }
 
 /* All that is below it. */
@@ -132,7 +133,7 @@ static int walk_home(struct moved *m, struct zs_span home, struct zs_err *err)
 	while (rc >= 0 && (rc = zs_tree_cursor_next(c, &path, &encoded, err)) > 0) {
 		if (zs_span_eq(path, home))
 			continue;
-		if (!backup_is_below(path, home) || (rc = add_place(m, path, encoded, err)) <= 0)
+		if (!zs_path_below(path, home) || (rc = add_place(m, path, encoded, err)) <= 0)
 			break;
 	}
 	zs_tree_cursor_free(c);
@@ -176,6 +177,37 @@ static int load(struct moved *m, struct zs_span home, uint64_t home_id, struct z
 	return 0;
 }
 
+enum step { STEP_BEFORE, STEP_FOUND, STEP_BEYOND };
+
+/* One entry further: is it the one under path (then it is put into *out)?  enum step, or -1 */
+static int step_to(struct moved *m, struct zs_span path, struct zs_buf *out, struct zs_err *err)
+{
+	struct zs_span found, encoded;
+	int rc = zs_tree_cursor_next(m->at, &found, &encoded, err), c;
+
+	if (rc <= 0)
+		return rc < 0 ? -1 : STEP_BEYOND;
+	c = zs_path_cmp(found, path);
+	if (c != 0)
+		return c < 0 ? STEP_BEFORE : STEP_BEYOND;
+	return zs_buf_add_span(out, encoded, err) < 0 ? -1 : STEP_FOUND;
+}
+
+/* The entry under path, into *out: one of the next few, or else by going there.  1, 0, -1 */
+static int read_place(struct moved *m, struct zs_span path, struct zs_buf *out, struct zs_err *err)
+{
+	int rc = STEP_BEFORE;
+
+	zs_buf_clear(out);
+	if (!m->at && zs_tree_cursor_new(&m->nodes, &m->root, &m->at, err) < 0)
+		return -1;
+	for (int i = 0; rc == STEP_BEFORE && i < NEAR; i++)
+		rc = step_to(m, path, out, err);
+	if (rc == STEP_BEFORE || rc == STEP_BEYOND)
+		rc = zs_tree_cursor_seek(m->at, path, err) < 0 ? -1 : step_to(m, path, out, err);
+	return rc < 0 ? -1 : rc == STEP_FOUND;
+}
+
 static size_t first_of(const struct moved *m, uint64_t item_id)
 {
 	size_t low = 0, high;
@@ -204,8 +236,7 @@ int backup_moved_find(struct moved *m, const struct zs_source_item *src, struct 
 		struct zs_entry old;
 		int rc;
 
-		zs_buf_clear(out);
-		rc = zs_tree_lookup(&m->nodes, &m->root, zs_span_str((const char *)m->paths.p + v[i].path_at), out, err);
+		rc = read_place(m, zs_span_str((const char *)m->paths.p + v[i].path_at), out, err);
 		if (rc > 0 && zs_format_entry_decode(zs_buf_span(out), &old, err) < 0)
 			rc = -1;
 		if (rc < 0 && no_memory(err) < 0)

@@ -115,7 +115,6 @@ struct backup {
 
 /* backup_scan.c: walk the source against the previous snapshot's tree (it may be NULL) and push jobs. */
 int backup_scan(struct backup *b, struct zs_store_reader *reader, const struct zs_snapshot *previous, struct zs_err *err) ZS_MUST_USE;
-int backup_is_below(struct zs_span path, struct zs_span dir); /* 1, 0 */
 /* backup_read.c: worker side of the reading pipeline. */
 int backup_reader_new(void *ctx, void **out, struct zs_err *err) ZS_MUST_USE;
 void backup_reader_free(void *ctx, void *state);

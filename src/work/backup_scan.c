@@ -10,7 +10,7 @@
 
 #define JOB_BYTES (1u << 20) /* content that one job asks for, unless one file is larger */
 #define ARENA_BYTES (128u << 10)
-#define ELSEWHERE_CACHE_BYTES (8u << 20)
+#define PROOFS_CACHE_BYTES (8u << 20)
 
 struct scan {
 	struct backup *b;
@@ -18,8 +18,8 @@ struct scan {
 	struct zs_store_reader *reader;
 	struct zs_tree_io nodes; /* of the old tree */
 	const struct zs_snapshot *previous;
-	struct zs_store_reader *elsewhere; /* for what stands elsewhere in the old tree than the cursor; NULL: not needed yet */
-	struct moved *moved; /* likewise */
+	struct zs_store_reader *proofs; /* a reader of their own: they stand elsewhere in the tree than the cursor; NULL: not needed yet */
+	struct moved *moved; /* NULL: not needed yet */
 	int old_is_gone;	 /* a node could not be read because its pack is missing */
 	struct zs_buf old_path, old_bytes; /* of the cursor's entry: it stands at or after the current item */
 	int old_valid;
@@ -263,25 +263,16 @@ static int scan_reusable(struct scan *s, const struct zs_source_item *src, enum 
 	return 0;
 }
 
-static int scan_elsewhere(struct scan *s, struct zs_err *err)
-{
-	return s->elsewhere ? 0 : zs_store_reader_new(s->b->store, ELSEWHERE_CACHE_BYTES, &s->elsewhere, err);
-}
-
 /* Was it under another path?  What is younger than the previous snapshot was not.  1 with its entry in s->shared_bytes, 0, -1 */
 static int scan_moved(struct scan *s, const struct zs_source_item *src, struct zs_err *err)
 {
-	struct zs_tree_io nodes;
 	struct zs_entry old;
 	int rc;
 
 	if (!src->home.n || !s->previous || s->old_is_gone || (s->b->settings->flags & ZS_BACKUP_FORCE) ||
 	    src->entry.mtime_ns >= s->previous->time_ns)
 		return 0;
-	if (scan_elsewhere(s, err) < 0)
-		return -1;
-	nodes = zs_reader_tree_io(s->elsewhere);
-	if (!s->moved && !(s->moved = backup_moved_new(&nodes, &s->previous->root)))
+	if (!s->moved && !(s->moved = backup_moved_new(&s->nodes, &s->previous->root)))
 		return zs_fail_nomem(err);
 	if ((rc = backup_moved_find(s->moved, src, &s->shared_bytes, err)) <= 0)
 		return rc;
@@ -363,9 +354,9 @@ static int scan_proven(struct scan *s, const struct zs_source_item *src, struct 
 
 	if (src->proof_identity == 0 || !s->old || s->prove_reused || (s->b->settings->flags & ZS_BACKUP_FORCE))
 		return 0;
-	if (scan_elsewhere(s, err) < 0)
+	if (!s->proofs && zs_store_reader_new(s->b->store, PROOFS_CACHE_BYTES, &s->proofs, err) < 0)
 		return -1;
-	nodes = zs_reader_tree_io(s->elsewhere);
+	nodes = zs_reader_tree_io(s->proofs);
 	rc = zs_tree_lookup(&nodes, &s->previous->root, src->proof, &bytes, err);
 	if (rc > 0 && (rc = zs_format_entry_decode(zs_buf_span(&bytes), &e, err)) == 0)
 		rc = e.identity == src->proof_identity;
@@ -375,11 +366,6 @@ static int scan_proven(struct scan *s, const struct zs_source_item *src, struct 
 		rc = 0;
 	}
 	return rc;
-}
-
-int backup_is_below(struct zs_span path, struct zs_span dir)
-{
-	return path.n > dir.n && path.p[dir.n] == '/' && memcmp(path.p, dir.p, dir.n) == 0;
 }
 
 /* Everything that the previous snapshot has below the directory that src is. */
@@ -398,7 +384,7 @@ static int scan_take_below(struct scan *s, const struct zs_source_item *src, str
 				scan_drop_old(s);
 			break;
 		}
-		if (!backup_is_below(below.path, zs_buf_span(&dir))) {
+		if (!zs_path_below(below.path, zs_buf_span(&dir))) {
 			zs_buf_clear(&s->old_path);
 			zs_buf_clear(&s->old_bytes);
 			rc = zs_buf_add_span(&s->old_path, below.path, err);
@@ -484,6 +470,6 @@ out:
 	zs_buf_fini(&s.old_bytes);
 	zs_buf_fini(&s.shared_bytes);
 	backup_moved_free(s.moved);
-	zs_store_reader_free(s.elsewhere);
+	zs_store_reader_free(s.proofs);
 	return rc;
 }
