@@ -171,6 +171,7 @@ int zs_url_parse(const char *text, struct zs_url *out, struct zs_err *err) ZS_MU
 void zs_url_fini(struct zs_url *u);
 /* One more key of the query, as if it had stood there: in the label, too. */
 int zs_url_add(struct zs_url *u, const char *key, const char *value, struct zs_err *err) ZS_MUST_USE;
+void zs_url_drop(struct zs_url *u, const char *key); /* as if that key did not stand there, in the label, too */
 const char *zs_url_get(const struct zs_url *u, const char *key, const char *otherwise); /* the last value; borrowed */
 int zs_url_flag(const struct zs_url *u, const char *key, int otherwise, int *out, struct zs_err *err) ZS_MUST_USE; /* yes/no, 1/0, true/false, on/off */
 /* ZS_USAGE if there is a key that is none of known (NULL-terminated) nor one that all servers have. */

@@ -16,6 +16,7 @@ struct backup_run {
 	struct zs_backup_member *members;
 	unsigned member_count;
 	struct zs_backup_report report;
+	char why[720]; /* it is partial */
 };
 
 void backup_report_json(const struct backup_run *b);

@@ -206,6 +206,6 @@ void backup_report_text(const struct backup_run *b)
 	printf("%s read, %s new, %s stored, in %.1f s\n", size_text(rep->read_bytes, size), size_text(rep->added_bytes, added),
 	    size_text(rep->stored_bytes, stored), (double)(zs_monotonic_ns() - b->began_ns) / 1e9);
 	if (rep->partial)
-		printf("PARTIAL: %llu items could not be backed up\n", (unsigned long long)rep->skipped);
+		printf("PARTIAL: %llu problem%s, each of which was named\n", (unsigned long long)rep->skipped, rep->skipped == 1 ? "" : "s");
 	printf("snapshot %.12s saved\n", zs_name_hex(&rep->snapshot, hex));
 }

@@ -96,6 +96,7 @@ const char *session_tmp_dir(void);
 void session_fini(struct session *s);
 /* Those that can be read; those that cannot are named on stderr, and *out_damaged is set: they bar no other. */
 int session_snapshots(struct session *s, struct zs_snapshot_list *out, int *out_damaged, struct zs_err *err) ZS_MUST_USE;
+void say_snapshot(struct zs_err *err, const struct zs_snapshot_row *row); /* to an err that something is not there: of what the snapshot is */
 int session_repo(struct session *s, const char **out, struct zs_err *err) ZS_MUST_USE;
 
 int opt_given(const struct session *s, enum opt_id id);

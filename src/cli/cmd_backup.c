@@ -172,6 +172,20 @@ static int run_source(struct backup_run *b, struct zs_backup_problems *problems,
 	return -1;
 }
 
+/* Why it is partial, in one line: how many problems, and which sources failed altogether. */
+static void say_why(struct backup_run *b)
+{
+	const unsigned long long n = (unsigned long long)b->report.skipped;
+	size_t at = (size_t)snprintf(b->why, sizeof b->why, "%llu problem%s", n, n == 1 ? "" : "s");
+	struct zs_member_report r;
+
+	for (unsigned i = 0; i < b->member_count && at < sizeof b->why; i++) {
+		zs_source_set_report(b->sources.set, i, &r);
+		if (r.state == ZS_MEMBER_FAILED)
+			at += (size_t)snprintf(b->why + at, sizeof b->why - at, "; %s failed: %s", r.name, r.why);
+	}
+}
+
 static int run_backup(struct backup_run *b, struct zs_err *err)
 {
 	struct session *s = b->s;
@@ -182,6 +196,7 @@ static int run_backup(struct backup_run *b, struct zs_err *err)
 	    sources_make(&b->sources, problems, err) < 0 || run_source(b, problems, err) < 0)
 		goto out;
 	progress_clear(s);
+	say_why(b);
 	if (s->json)
 		backup_report_json(b);
 	else if (!s->quiet)
@@ -212,7 +227,7 @@ static int run_with_hooks(struct backup_run *b, struct zs_err *err)
 {
 	struct session *s = b->s;
 	struct hook_facts facts = {0};
-	char hex[ZS_NAME_HEX], why[64];
+	char hex[ZS_NAME_HEX];
 	int rc = -1;
 
 	if (session_repo(s, &facts.repo, err) < 0)
@@ -226,8 +241,7 @@ static int run_with_hooks(struct backup_run *b, struct zs_err *err)
 		facts.error = err->text;
 		run_late_hook(s, HOOK_FAILED, &facts);
 	} else {
-		(void)snprintf(why, sizeof why, "%llu items could not be backed up", (unsigned long long)b->report.skipped);
-		facts.error = b->report.partial ? why : NULL;
+		facts.error = b->report.partial ? b->why : NULL;
 		facts.snapshot = zs_name_hex(&b->report.snapshot, hex);
 		run_late_hook(s, HOOK_AFTER, &facts);
 	}

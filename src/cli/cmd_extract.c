@@ -83,34 +83,61 @@ static int on_message(void *ctx, struct zs_span path, const struct zs_entry *e, 
 	return add_place(f->x, f->row, path, err);
 }
 
-static int find_in(struct extraction *x, struct zs_store_reader *r, const char *operand, const char *id, struct zs_err *err)
+/* The messages of that id in one snapshot: how many, or -1. */
+static long find_in(struct extraction *x, struct zs_store_reader *r, const struct zs_snapshot_row *row, const char *id, struct zs_err *err)
 {
 	struct zs_span wanted = zs_span_str(id);
-	struct finding f = {.x = x};
+	struct finding f = {.x = x, .row = row};
 
 	if (wanted.n >= 2 && wanted.p[0] == '<' && wanted.p[wanted.n - 1] == '>')
 		wanted = zs_span(wanted.p + 1, wanted.n - 2);
-	if (zs_snapshot_find(&x->snapshots, operand, &f.row, err) < 0 ||
-	    zs_find_message(r, &f.row->snapshot->root, wanted, on_message, &f, err) < 0)
-		return -1;
-	if (f.found == 0)
-		return zs_fail(err, ZS_NOTFOUND, "no message with Message-ID %s in snapshot %s", id, operand);
-	return 0;
+	return zs_find_message(r, &row->snapshot->root, wanted, on_message, &f, err) < 0 ? -1 : (long)f.found;
+}
+
+/* In the newest snapshot that has it: it may have been deleted long ago. */
+static long find_newest(struct extraction *x, struct zs_store_reader *r, const char *id, struct zs_err *err)
+{
+	char hex[ZS_NAME_HEX], when[32];
+	long found = 0;
+
+	for (size_t i = x->snapshots.n; found == 0 && i-- > 0;) {
+		const struct zs_snapshot_row *row = &x->snapshots.v[i];
+
+		if (x->s->observer.stop && x->s->observer.stop(x->s->observer.ctx))
+			return zs_fail(err, ZS_STOPPED, "interrupted");
+		found = find_in(x, r, row, id, err);
+		if (found > 0 && i + 1 < x->snapshots.n && !x->s->quiet)
+			say(x->s, "found in snapshot %.12s of %s", zs_name_hex(&row->name, hex), zs_time_iso(row->snapshot->time_ns, when));
+	}
+	return found;
+}
+
+static long find_among(struct extraction *x, struct zs_store_reader *r, int argc, char **argv, const char *id, struct zs_err *err)
+{
+	const struct zs_snapshot_row *row;
+	long sum = 0, found;
+
+	for (int i = 0; i < argc; i++) {
+		if (zs_snapshot_find(&x->snapshots, argv[i], &row, err) < 0 || (found = find_in(x, r, row, id, err)) < 0)
+			return -1;
+		sum += found;
+	}
+	return sum;
 }
 
 static int places_from_message_id(struct extraction *x, int argc, char **argv, struct zs_err *err)
 {
 	const char *id = opt_text(x->s, OPT_MESSAGE_ID, NULL);
 	struct zs_store_reader *r = NULL;
-	int rc;
+	long found;
 
 	if (zs_store_reader_new(x->s->store, CACHE_BYTES, &r, err) < 0)
 		return -1;
-	rc = argc == 0 ? find_in(x, r, "latest", id, err) : 0;
-	for (int i = 0; rc == 0 && i < argc; i++)
-		rc = find_in(x, r, argv[i], id, err);
+	found = argc == 0 ? find_newest(x, r, id, err) : find_among(x, r, argc, argv, id, err);
 	zs_store_reader_free(r);
-	return rc;
+	if (found == 0)
+		return zs_fail(err, ZS_NOTFOUND, "no message with Message-ID %s in %s", id, argc == 0 ? "any snapshot" : argc == 1 ? argv[0] : "these snapshots");
+	return found < 0 ? -1 : 0;
 }
 
 /* ----------------------------------------------------------------------- restoring */
@@ -158,6 +185,8 @@ static int to_directory(struct extraction *x, struct zs_err *err)
 		rc = zs_restore_files(x->s->store, files, &r, &report, &damaged, err);
 		add_report(&x->total, &report);
 		x->damaged |= damaged;
+		if (rc < 0)
+			say_snapshot(err, x->places[i].row);
 	}
 	if (rc == 0 && files && opt_given(x->s, OPT_SYNC))
 		rc = zs_files_sync(files, err);
@@ -180,6 +209,8 @@ static int to_stream(struct extraction *x, struct zs_err *err)
 		memset(&report, 0, sizeof report);
 		rc = zs_restore_stream(x->s->store, target, &r, &report, err);
 		add_report(&x->total, &report);
+		if (rc < 0)
+			say_snapshot(err, x->places[i].row);
 	}
 	if (target)
 		target->ops->free(target);

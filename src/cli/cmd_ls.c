@@ -266,8 +266,8 @@ static int list_place(struct session *s, struct zs_store_reader *r, const struct
 	rc = zs_list(r, &row->snapshot->root, l.base, list_flags(s), on_entry, &l, err);
 	if (rc == 0 && l.sorter)
 		rc = sort_print(&l, err);
-	if (rc < 0 && err->cause == ZS_NOTFOUND)
-		zs_context(err, "%s", text);
+	if (rc < 0)
+		say_snapshot(err, row);
 out:
 	zs_sorter_free(l.sorter);
 	zs_buf_fini(&path);

@@ -82,7 +82,7 @@ static const struct opt extract_options[] = {
     {OPT_STRIP, 0, "strip", "N", "drop the first N components of every path", 0},
     {OPT_EXCLUDE, 'e', "exclude", "PATTERN", "leave out what matches (as in .gitignore)", 1},
     {OPT_OVERWRITE, 0, "overwrite", "WHEN", "always, never, newer or if-different (default)", 0},
-    {OPT_MESSAGE_ID, 0, "message-id", "ID", "the message with this Message-ID (from latest, if no snapshot is named)", 0},
+    {OPT_MESSAGE_ID, 0, "message-id", "ID", "the message with this Message-ID (of the newest snapshot that has it)", 0},
     {OPT_SQL, 0, "sql", "[=DB[.TABLE]]", "databases as one SQL script to standard output", 1},
     {OPT_LDIF, 0, "ldif", "[=BASE]", "a directory as LDIF to standard output; --profile full (default) or live", 0},
     {OPT_NUMERIC_OWNER, 0, "numeric-owner", NULL, "owners by number, not by name", 0},

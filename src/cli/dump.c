@@ -12,7 +12,7 @@
 
 struct dump {
 	struct session *s;
-	int is_ldif, damaged;
+	int is_ldif, damaged, is_other; /* is_other: the prefix is a source of another type */
 	struct zs_snapshot_list snapshots;
 	const struct zs_snapshot_row *row;
 	struct zs_buf prefix;	/* directory of the source */
@@ -105,6 +105,7 @@ static int end_of_source(struct walk *w)
 	if (w->right_type && w->name.n && w->d->roots.n < ROOTS_MAX &&
 	    zs_strings_add(&w->d->roots, zs_buf_span(&w->name), &w->err) < 0)
 		return -1;
+	w->d->is_other |= !w->right_type && w->name.n && zs_span_eq(zs_buf_span(&w->name), zs_buf_span(&w->d->prefix));
 	w->right_type = 0;
 	zs_buf_clear(&w->name);
 	return 0;
@@ -209,8 +210,11 @@ static int find_root(struct dump *d, struct zs_err *err)
 	struct zs_store_reader *r = NULL;
 	int rc;
 
-	if (d->prefix.n > 0)
-		return 0;
+	if (d->prefix.n > 0) {
+		if (roots_from_manifest(d, err) < 0)
+			return -1;
+		return d->is_other ? zs_fail(err, ZS_NOTFOUND, "%.*s in this snapshot is not of %s", (int)d->prefix.n, (const char *)d->prefix.p, type_name(d)) : 0;
+	}
 	if (zs_store_reader_new(d->s->store, CACHE_BYTES, &r, err) < 0)
 		return -1;
 	rc = choose_root(d, r, err);
@@ -249,7 +253,7 @@ static int run(struct dump *d, int argc, char **argv, struct zs_err *err)
 		return -1;
 	snap = d->row->snapshot;
 	if (snap->flags & ZS_SNAPSHOT_PARTIAL)
-		say(d->s, "snapshot %.12s is partial: %llu items are missing in it (zstore snapshots -v names them)", zs_name_hex(&d->row->name, hex),
+		say(d->s, "snapshot %.12s is partial: there were %llu problems when it was made (zstore snapshots -v names them)", zs_name_hex(&d->row->name, hex),
 		    (unsigned long long)snap->skipped);
 	if (d->damaged)
 		return EXIT_DAMAGED;

@@ -205,8 +205,10 @@ void progress_clear(struct session *s)
 	if (!pr)
 		return;
 	(void)pthread_mutex_lock(&pr->lock);
-	if (pr->on_screen)
+	if (pr->on_screen) {
 		(void)fputs("\r\033[K", stderr);
+		(void)fflush(stderr); /* before what follows on standard output */
+	}
 	pr->on_screen = 0;
 	(void)pthread_mutex_unlock(&pr->lock);
 }

@@ -122,3 +122,13 @@ void session_fini(struct session *s)
 	settings_fini(s);
 	options_fini(s->values);
 }
+
+void say_snapshot(struct zs_err *err, const struct zs_snapshot_row *row)
+{
+	const struct zs_strings *paths = &row->snapshot->paths;
+	char hex[ZS_NAME_HEX];
+
+	if (err->cause == ZS_NOTFOUND)
+		(void)zs_context(err, "snapshot %.12s, which is of %.80s%s", zs_name_hex(&row->name, hex), paths->n ? paths->v[0] : "nothing",
+		    paths->n > 1 ? " and more" : "");
+}

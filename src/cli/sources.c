@@ -143,11 +143,15 @@ int sources_add_profile(struct sources *l, struct zs_err *err)
 	return 0;
 }
 
+/* Who is chosen here takes the place of whom the source itself chooses; whom it excludes stays excluded. */
 static int select_of(struct sources *l, struct server *v, struct zs_err *err)
 {
-	static const struct { enum opt_id id; const char *key; } ways[] = {{OPT_ACCOUNT, "account"}, {OPT_EXCLUDE_ACCOUNT, "exclude-account"},
-	    {OPT_DOMAIN, "domain"}, {OPT_COS, "cos"}};
+	static const struct { enum opt_id id; const char *key; } ways[] = {{OPT_ACCOUNT, "account"}, {OPT_DOMAIN, "domain"}, {OPT_COS, "cos"},
+	    {OPT_EXCLUDE_ACCOUNT, "exclude-account"}};
+	int chooses = opt_given(l->s, OPT_ACCOUNT) || opt_given(l->s, OPT_DOMAIN) || opt_given(l->s, OPT_COS);
 
+	for (size_t i = 0; chooses && i < 3; i++)
+		zs_url_drop(&v->url, ways[i].key);
 	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
 		const struct zs_strings *given = opt_list(l->s, ways[i].id);
 

@@ -239,6 +239,36 @@ fail:
 	return -1;
 }
 
+void zs_url_drop(struct zs_url *u, const char *key)
+{
+	char *to = strchr(u->label, '?'), *p = to;
+	size_t kept = 0, key_n = strlen(key);
+
+	for (size_t i = 0; i < u->keys.n; i++) {
+		if (strcmp(u->keys.v[i], key) == 0) {
+			free(u->keys.v[i]);
+			free(u->values.v[i]);
+			continue;
+		}
+		u->keys.v[kept] = u->keys.v[i];
+		u->values.v[kept++] = u->values.v[i];
+	}
+	u->keys.n = u->values.n = kept;
+	for (char mark = '?'; p && *p;) { /* p is at the mark before a pair, to where the next that stays goes */
+		size_t n = 1 + strcspn(p + 1, "&");
+
+		if (strncmp(p + 1, key, key_n) != 0 || (p[1 + key_n] && !strchr("=&", p[1 + key_n]))) {
+			memmove(to, p, n);
+			*to = mark;
+			to += n;
+			mark = '&';
+		}
+		p += n;
+	}
+	if (to)
+		*to = 0;
+}
+
 const char *zs_url_get(const struct zs_url *u, const char *key, const char *otherwise)
 {
 	for (size_t i = u->keys.n; i-- > 0;)

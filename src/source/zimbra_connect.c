@@ -188,5 +188,6 @@ int zimbra_connect_all(struct zimbra_source *s, struct zs_err *err)
 	    zimbra_manifest_server(s, err) < 0 || zimbra_connect_directory(s, &s->directory, err) < 0 || zimbra_connect_volumes(s, err) < 0)
 		return -1;
 	zimbra_note(s, ZS_NOTE_INFO, "MariaDB %s, schema %s, %zu accounts in the directory", s->version, s->db_version, s->directory.accounts_n);
+	zimbra_mailbox_note(s);
 	return check_volumes(s, err);
 }

@@ -20,14 +20,14 @@ void zimbra_mailbox_fini(struct zimbra_mailbox *m)
 
 /* --------------------------------------------------------------------------- which */
 
-static int is_class_wanted(const struct zimbra_source *s, const struct zimbra_account *a)
+static int is_class_wanted(const struct zimbra_source *s, const struct zs_strings *patterns, const struct zimbra_account *a)
 {
 	const char *id = zimbra_directory_class(&s->directory, a);
 
-	if (zimbra_options_match(&s->options.classes, id))
+	if (zimbra_options_match(patterns, id))
 		return 1;
 	for (size_t i = 0; i < s->directory.classes_n; i++)
-		if (strcmp(s->directory.classes[i].id, id) == 0 && zimbra_options_match(&s->options.classes, s->directory.classes[i].name))
+		if (strcmp(s->directory.classes[i].id, id) == 0 && zimbra_options_match(patterns, s->directory.classes[i].name))
 			return 1;
 	return 0;
 }
@@ -43,7 +43,7 @@ static int is_wanted(const struct zimbra_source *s, const char *name, const stru
 		return 1;
 	if (zimbra_options_match(&o->accounts, name) || (at && zimbra_options_match(&o->domains, at + 1)))
 		return 1;
-	return a && o->classes.n > 0 && is_class_wanted(s, a);
+	return a && o->classes.n > 0 && is_class_wanted(s, &o->classes, a);
 }
 
 static int add(struct zimbra_source *s, const char *name, const char *account_id, uint32_t id, uint32_t group, struct zs_err *err)
@@ -145,21 +145,65 @@ static int by_component(const void *a, const void *b)
 	return c ? c : x->id < y->id ? -1 : x->id > y->id;
 }
 
+enum choice { CHOICE_ACCOUNT, CHOICE_DOMAIN, CHOICE_CLASS };
+
+static int is_meant(const struct zimbra_source *s, enum choice by, const struct zs_strings *patterns, const char *name, const struct zimbra_account *a)
+{
+	const char *at = strrchr(name, '@');
+
+	if (by == CHOICE_CLASS)
+		return a && is_class_wanted(s, patterns, a);
+	return by == CHOICE_ACCOUNT ? zimbra_options_match(patterns, name) : at && zimbra_options_match(patterns, at + 1);
+}
+
+/* By any account that is on this server, also one that is left out. */
+static int is_known(const struct zimbra_source *s, enum choice by, const struct zs_strings *one)
+{
+	for (size_t i = 0; i < s->mailboxes_n; i++)
+		if (is_meant(s, by, one, s->mailboxes[i].name, NULL))
+			return 1;
+	for (size_t i = 0; i < s->directory.accounts_n; i++)
+		if (is_here(s, &s->directory.accounts[i]) && is_meant(s, by, one, s->directory.accounts[i].name, &s->directory.accounts[i]))
+			return 1;
+	return 0;
+}
+
 /* Names that lead nowhere are a mistake, or somebody left: said, each once. */
 static void name_unknown(struct zimbra_source *s)
 {
-	for (size_t i = 0; i < s->options.accounts.n; i++) {
-		struct zs_strings one = {&s->options.accounts.v[i], 1, 1};
-		struct zs_err why = {0};
-		size_t k = 0;
+	static const char *const texts[] = {"there is no such account on this server", "no account of this domain is on this server",
+	    "no account of this class of service is on this server"};
+	const struct zs_strings *const lists[] = {&s->options.accounts, &s->options.domains, &s->options.classes};
 
-		while (k < s->mailboxes_n && !zimbra_options_match(&one, s->mailboxes[k].name))
-			k++;
-		if (k < s->mailboxes_n || zimbra_options_match(&s->options.excludes, one.v[0]))
-			continue;
-		(void)zs_fail(&why, ZS_SOURCE, "there is no such account on this server");
-		zimbra_problem(s, NULL, zs_span_str(one.v[0]), &why);
+	for (int by = CHOICE_ACCOUNT; by <= CHOICE_CLASS; by++) {
+		for (size_t i = 0; i < lists[by]->n; i++) {
+			struct zs_strings one = {&lists[by]->v[i], 1, 1};
+			struct zs_err why = {0};
+
+			if (is_known(s, (enum choice)by, &one))
+				continue;
+			(void)zs_fail(&why, ZS_SOURCE, "%s", texts[by]);
+			zimbra_problem(s, NULL, zs_span_str(one.v[0]), &why);
+		}
 	}
+}
+
+static size_t options_count(const struct zimbra_options *o)
+{
+	return o->accounts.n + o->domains.n + o->classes.n + o->excludes.n;
+}
+
+void zimbra_mailbox_note(struct zimbra_source *s)
+{
+	size_t here = 0, wanted = 0;
+
+	for (size_t i = 0; i < s->directory.accounts_n; i++) {
+		const struct zimbra_account *a = &s->directory.accounts[i];
+
+		here += is_here(s, a) != 0;
+		wanted += is_here(s, a) && is_wanted(s, a->name, a);
+	}
+	zimbra_note(s, wanted == 0 && options_count(&s->options) > 0 ? ZS_NOTE_LACK : ZS_NOTE_INFO, "%zu of the %zu accounts on this server are chosen", wanted, here);
 }
 
 /* Two mailboxes under one name: the later get their ids behind it. */
@@ -200,6 +244,8 @@ int zimbra_mailbox_list(struct zimbra_source *s, struct zs_err *err)
 	if (s->mailboxes_n > 0)
 		qsort(s->mailboxes, s->mailboxes_n, sizeof *s->mailboxes, by_component);
 	name_unknown(s);
+	if (s->mailboxes_n == 0 && options_count(&s->options) > 0)
+		return zs_fail(err, ZS_SOURCE, "no account of this server is chosen: look at account, domain, cos and exclude-account");
 	return tell_apart(s, err);
 }
 

@@ -161,6 +161,7 @@ struct zimbra_mailbox { /* an account on this server, with its mailbox */
 struct zimbra_source;
 /* Which mailboxes are wanted, by path component; each with its probe. */
 int zimbra_mailbox_list(struct zimbra_source *s, struct zs_err *err) ZS_MUST_USE;
+void zimbra_mailbox_note(struct zimbra_source *s); /* how many accounts are chosen, by the directory */
 int zimbra_mailbox_probe(struct zimbra_source *s, struct zs_err *err) ZS_MUST_USE;
 void zimbra_mailbox_fini(struct zimbra_mailbox *m);
 

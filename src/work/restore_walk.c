@@ -192,7 +192,7 @@ static int check_exists(struct zs_tree_cursor *c, struct zs_span root, struct zs
 	if (rc < 0)
 		return -1;
 	if (rc == 0 || (!zs_span_eq(path, root) && !zs_path_below(path, root)))
-		return zs_fail(err, ZS_NOTFOUND, "%.*s is not in the snapshot", TEXT(root));
+		return zs_fail(err, ZS_NOTFOUND, "there is no %.*s", TEXT(root));
 	return 0;
 }
 

@@ -125,8 +125,23 @@ cp out m1; z 0 extract --message-id "<$id>" --stdout "$first"; cmp m1 out || die
 z 0 extract --message-id "$id" -C mid
 [ "$(find mid -type f | wc -l)" = "$(grep -lr --include='*.eml' "^Message-ID: <$id>" src | wc -l)" ] || die "--message-id: number of copies"
 z 1 extract --message-id no-such@id --stdout
-err_has 'no-such@id'
+err_has 'no-such@id in any snapshot'
+# one that was deleted: from the newest snapshot that has it; or from whichever of those that are named
+mkdir -p gone && printf 'From: a@x.org\nMessage-ID: <gone@x>\nSubject: gone\n\nbody\n' >gone/1.eml && echo x >gone/2
+z 0 backup gone
+with=$(snapshot_id -1); mv gone/1.eml gone.eml
+z 0 backup gone
+z 0 extract --message-id gone@x --stdout
+cmp -s out gone.eml || die "a deleted message"
+err_has 'found in snapshot'
+z 1 extract --message-id gone@x --stdout latest
+err_has 'in latest'
+z 0 extract --message-id gone@x --stdout latest "$with"
+cmp -s out gone.eml || die "a deleted message among two snapshots"
+z 1 extract --message-id gone@x --stdout latest latest
+err_has 'in these snapshots'
 [ ! -s out ] || die "something on stdout"
+z 0 forget latest; z 0 forget latest
 
 # what is not there
 z 1 extract latest:no/such/path -C nope

@@ -122,7 +122,23 @@ z 3 backup --json --account 'bjoern@*' "$url" # what was damaged before
 z 0 ls latest:zimbra/accounts
 out_has 'bjoern@'
 ! grep -q ada@ "$T/out" || die "another account is there"
-z 3 backup --account nobody@example.test "$url"
+z 1 extract latest:zimbra --sql
+err_has 'zimbra in this snapshot is not of a MariaDB source'
+z 1 backup --account nobody@example.test "$url"
 err_has 'nobody@example.test: there is no such account on this server'
+err_has 'no account of this server is chosen'
+z 1 backup --domain nix.test "$url"
+err_has 'nix.test: no account of this domain is on this server'
+z 1 backup --cos nothing "$url"
+err_has 'nothing: no account of this class of service is on this server'
+z 1 backup --account 'BJOERN@*' --exclude-account bjoern@example.test "$url"
+err_lacks 'no such account'
+z 3 backup --account 'bjoern@*' --domain nix.test "$url"
+err_has 'nix.test: no account of this domain is on this server'
+z 3 backup --json --account 'bjoern@*' "$url?domain=zweite.test&account=ada@example.test" # what the URL chooses does not count
+json_is '[a["name"] for a in d["sources"][0]["accounts"]], d["sources"][0]["url"].split("?")[1]' "(['bjoern@example.test'], 'account=bjoern@*')"
+printf '[source mail]\nurl = %s\ndomain = nix.test\n[profile p]\nsource = mail\n' "$url" >"$T/z.conf"
+z 1 config check --config "$T/z.conf" --profile p
+out_has '0 of the [0-9]* accounts on this server are chosen'
 z 2 backup --account bjoern@example.test "$T/z/conf"
 err_has 'of a Zimbra server'

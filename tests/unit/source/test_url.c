@@ -95,6 +95,30 @@ static void refused(void **state)
 	}
 }
 
+static void changed(void **state)
+{
+	struct zs_err err = {0};
+	struct zs_url u;
+
+	(void)state;
+	assert_int_equal(zs_url_parse("zimbra:/l.xml?account=a%40x&domain=d&accounts=no&account=b&ca-file=c&account", &u, &err), 0);
+	zs_url_drop(&u, "account");
+	assert_string_equal(u.label, "zimbra:/l.xml?domain=d&accounts=no&ca-file=c");
+	assert_null(zs_url_get(&u, "account", NULL));
+	assert_string_equal(zs_url_get(&u, "accounts", NULL), "no");
+	zs_url_drop(&u, "domain");
+	zs_url_drop(&u, "none");
+	assert_string_equal(u.label, "zimbra:/l.xml?accounts=no&ca-file=c");
+	assert_int_equal(zs_url_add(&u, "account", "é x@y", &err), 0);
+	assert_string_equal(u.label, "zimbra:/l.xml?accounts=no&ca-file=c&account=%C3%A9%20x@y");
+	zs_url_drop(&u, "accounts");
+	zs_url_drop(&u, "ca-file");
+	zs_url_drop(&u, "account");
+	assert_string_equal(u.label, "zimbra:/l.xml");
+	assert_int_equal(u.keys.n, 0);
+	zs_url_fini(&u);
+}
+
 static void known_schemes(void **state)
 {
 	(void)state;
@@ -114,6 +138,7 @@ int main(void)
 		cmocka_unit_test(parts),
 		cmocka_unit_test(queries), cmocka_unit_test(hidden),
 		cmocka_unit_test(refused),
+		cmocka_unit_test(changed),
 		cmocka_unit_test(known_schemes),
 	};
 
