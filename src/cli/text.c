@@ -153,4 +153,6 @@ void say(struct session *s, const char *fmt, ...)
 void say_error(struct session *s, const struct zs_err *err)
 {
 	say(s, "%s", err->text[0] ? err->text : "failed");
+	if (err->cause == ZS_CORRUPT)
+		say(s, "'zstore check --read-data' names what is damaged; 'man zstore-check' says what can be done about it");
 }

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #define ENV_MAP_FIRST ((size_t)64 << 20)
@@ -120,10 +121,20 @@ int env_open_delta(const char *dir, MDB_env **out, struct env_tables *out_tables
 	return rc;
 }
 
+/* LMDB says EIO when less was written than it asked for. */
+static int is_full(const struct zs_index *ix, int code)
+{
+	struct statvfs v;
+
+	return code == ENOSPC || code == EDQUOT || (code == EIO && statvfs(ix->place.dir, &v) == 0 && v.f_bavail * v.f_frsize < 256u << 10);
+}
+
 int env_fail(struct zs_index *ix, int code, const char *doing, struct zs_err *err)
 {
 	if (code == ENOMEM)
 		return zs_fail_nomem(err);
+	if (is_full(ix, code))
+		return zs_fail_sys(err, ZS_SYSTEM, ENOSPC, "index in %s: %s (--cache-dir names another place for it)", ix->place.dir, doing);
 	if (code > 0)
 		return zs_fail_sys(err, ZS_SYSTEM, code, "index in %s: %s", ix->place.dir, doing);
 	switch (code) {

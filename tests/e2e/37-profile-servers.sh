@@ -152,7 +152,7 @@ z 1 config check
 out_has '^  second .*cannot connect'; out_has 'would be INCOMPLETE'
 z 3 extract latest --sql shop_m.orders
 out_has "'m500'"
-err_has 'is partial: 1 items'
+err_has 'is partial: there were 1 problems'
 z 3 extract latest --ldif
 z 0 prune
 z 0 snapshots --json

@@ -93,7 +93,9 @@ out_has 'no Maildir itself: every one below it is taken'
 storm make S 6000
 for seed in 1 2 3; do
 	rm -f stop
-	storm run S stop $seed >steps & moving=$!
+	links= doubles=0
+	[ $seed = 3 ] && links=links doubles=3 # two names were there when both were looked at
+	storm run S stop $seed $links >steps & moving=$!
 	pids="$pids $moving"
 	sleep 0.3
 	z 0 backup --force maildir:S
@@ -103,7 +105,7 @@ for seed in 1 2 3; do
 	[ "$(cat steps)" -gt 200 ] || die "hardly anything moved"
 	err_empty
 	z 0 ls -R --json latest
-	storm check 6000 <out || die "while messages moved (seed $seed)"
+	storm check 6000 $doubles <out || die "while messages moved (seed $seed)"
 done
 z 0 snapshots -v
 [ "$(grep -o 'renamed_meanwhile: [0-9]*' out | tail -1 | cut -d' ' -f2)" -gt 0 ] || die "nothing moved under it"
