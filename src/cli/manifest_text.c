@@ -75,14 +75,19 @@ static void value_in(struct printing *p, struct zs_span list, struct zs_span lin
 	print_safe(stdout, value, VALUE_COLUMNS);
 }
 
-/* "tables.7.rows" is of line "tables.7" of the list "tables", "server.version" of line "server", "databases.3" of "databases". */
+/*
+ * "tables.7.rows" is of line "tables.7" of the list "tables", "mailboxes.a@b.org.items" of line "mailboxes.a@b.org" of "mailboxes",
+ * "server.version" of line "server", "databases.3" of "databases".
+ */
 static void value_of(struct printing *p, const char *key, struct zs_span value)
 {
 	size_t head = strcspn(key, "."), digits;
-	const char *rest = key[head] ? key + head + 1 : key + head;
+	const char *rest = key[head] ? key + head + 1 : key + head, *last = strrchr(rest, '.');
 
 	digits = strspn(rest, "0123456789");
-	if (digits > 0 && rest[digits] == '.')
+	if (last && last > rest + digits)
+		value_in(p, zs_span(key, head), zs_span(key, (size_t)(last - key)), last + 1, value);
+	else if (digits > 0 && rest[digits] == '.')
 		value_in(p, zs_span(key, head), zs_span(key, (size_t)(rest - key) + digits), rest + digits + 1, value);
 	else
 		value_in(p, zs_span(key, head), zs_span(key, head), digits > 0 && !rest[digits] ? "" : rest, value);

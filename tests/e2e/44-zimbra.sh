@@ -122,6 +122,8 @@ z 3 backup --json --account 'bjoern@*' "$url" # what was damaged before
 z 0 ls latest:zimbra/accounts
 out_has 'bjoern@'
 ! grep -q ada@ "$T/out" || die "another account is there"
+z 0 snapshots -v latest
+out_has 'mailboxes.bjoern@example.test: mailbox 4201, highest_change [0-9]*, items [0-9]*, state '
 z 1 extract latest:zimbra --sql
 err_has 'zimbra in this snapshot is not of a MariaDB source'
 z 1 backup --account nobody@example.test "$url"
